@@ -1,0 +1,42 @@
+# Two commands: `make run` shows completions, `make test` proves the project. Both need Python >= 3.11 only.
+PYTHON ?= python3
+VENV := .venv
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: run test check lint demo clean
+
+run: $(VENV)/.serve
+	$(BIN)/tabwright demo
+
+test: check
+
+# ruff, types, import contracts, then every test; the end-to-end ones run last.
+check: lint
+	$(BIN)/python -m pytest -m "not e2e" -q
+	$(BIN)/python -m pytest -m e2e -q
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+$(BIN)/python:
+	$(PYTHON) -c "import sys; v = sys.version_info[:2]; sys.exit(v < (3, 11) and 'Tabwright needs Python 3.11 or newer, this is %d.%d' % v)"
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.serve: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) install --quiet --constraint constraints.txt --editable ".[cpu]"
+	$(BIN)/python -c "open('$(VENV)/.serve', 'w').close()"
+
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) install --quiet --constraint constraints.txt --editable ".[cpu,data,train,eval,dev]"
+	$(BIN)/python -c "open('$(VENV)/.dev', 'w').close()"
+
+clean:
+	$(PYTHON) -c "import shutil; [shutil.rmtree(d, ignore_errors=True) for d in ('$(VENV)', 'dist', '.mypy_cache', '.ruff_cache', '.pytest_cache')]"

@@ -1,0 +1,151 @@
+"""What a training run is: shape, schedule, sizes. Presets are functions; a run saves its config as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from model.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """A Llama: RMSNorm, rotary positions, grouped-query attention, SwiGLU, tied embeddings."""
+
+    width: int
+    layers: int
+    heads: int
+    kv_heads: int
+    feed_forward: int
+    head_dim: int = 64
+
+    def __post_init__(self) -> None:
+        for name in ("width", "layers", "heads", "kv_heads", "feed_forward", "head_dim"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"`{name}` is {getattr(self, name)}; it must be at least 1")
+        if self.heads % self.kv_heads:
+            raise ConfigError(f"{self.heads} heads cannot share {self.kv_heads} key-value heads evenly")
+        if self.head_dim % 16:
+            raise ConfigError(f"`head_dim` is {self.head_dim}; it must be a multiple of 16")
+
+    def parameters(self, vocabulary: int) -> int:
+        """Number of weights, the tied embedding counted once."""
+        attention = self.width * self.head_dim * (2 * self.heads + 2 * self.kv_heads)
+        layer = attention + 3 * self.width * self.feed_forward + 2 * self.width
+        return vocabulary * self.width + self.layers * layer + self.width
+
+    def flops_per_token(self, vocabulary: int, window: int) -> float:
+        """Floating-point operations of one training token, forward and backward: 6N + 6·L·W·heads·head_dim.
+
+        N counts the tied embedding once, as the output head; the second term is causal attention over a
+        window of W tokens (12·L·W·d halved, as in Chowdhery et al. 2022, appendix B).
+        """
+        attention = 6 * self.layers * window * self.heads * self.head_dim
+        return 6.0 * self.parameters(vocabulary) + attention
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainConfig:
+    """One run. Learning rates are peaks; the schedule is warm-up, constant, linear cool-down to zero.
+
+    A schedule that is constant in its middle can be lengthened while it runs: `steps` may change on resuming
+    as long as the cool-down has not begun.
+    """
+
+    shape: Shape
+    steps: int
+    batch_rows: int = 32  # rows a step, over all micro-batches
+    micro_rows: int = 8
+    optimizer: Literal["muon", "adamw"] = "muon"
+    muon_lr: float = 0.02
+    adamw_lr: float = 0.003
+    weight_decay: float = 0.01
+    warmup_steps: int = 40
+    cooldown: float = 0.5  # share of the steps
+    clip: float = 1.0
+    seed: int = 0
+    valid_rows: int = 128
+    valid_every: int = 200
+    save_minutes: float = 3.0
+    compile: bool = True
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise ConfigError(f"`steps` is {self.steps}; train for at least 1 step")
+        if self.batch_rows % self.micro_rows:
+            raise ConfigError(f"{self.batch_rows} rows a step do not divide into micro-batches of {self.micro_rows}")
+        if not 0 <= self.cooldown <= 1:
+            raise ConfigError(f"`cooldown` is {self.cooldown}; it is a share of the steps, 0 to 1")
+
+    def rate(self, step: int) -> float:
+        """The learning rate of a step (0-based) as a share of its peak."""
+        warm = min(1.0, (step + 1) / max(1, self.warmup_steps))
+        down = (self.steps - step) / max(1.0, self.steps * self.cooldown)
+        return min(warm, 1.0, down)
+
+    @property
+    def cooldown_start(self) -> int:
+        """The first step whose rate the cool-down lowers."""
+        return self.steps - int(self.steps * self.cooldown)
+
+
+def toy(steps: int = 20) -> TrainConfig:
+    """A few seconds on one core: rehearses the whole road, learns next to nothing."""
+    shape = Shape(width=64, layers=2, heads=2, kv_heads=1, feed_forward=160, head_dim=32)
+    return TrainConfig(
+        shape=shape, steps=steps, batch_rows=4, micro_rows=4, warmup_steps=2, valid_rows=8, valid_every=10, compile=False
+    )
+
+
+def cpu(steps: int = 3000) -> TrainConfig:
+    """About an hour on two cores: the compute rule allows 2 to 3 million weights."""
+    return TrainConfig(shape=Shape(width=192, layers=4, heads=3, kv_heads=1, feed_forward=512), steps=steps)
+
+
+def gpu(steps: int = 4000) -> TrainConfig:
+    """About half an hour on one data-centre GPU: 42 million weights at a vocabulary of 16,384."""
+    return TrainConfig(
+        shape=Shape(width=512, layers=12, heads=8, kv_heads=2, feed_forward=1408),
+        steps=steps,
+        batch_rows=256,
+        micro_rows=64,
+        valid_every=250,
+    )
+
+
+PRESETS = {"toy": toy, "cpu": cpu, "gpu": gpu}
+
+
+def preset(name: str, steps: int | None = None) -> TrainConfig:
+    """A preset by name. Raises ConfigError that lists the names."""
+    if name not in PRESETS:
+        raise ConfigError(f"there is no preset {name!r}; presets are {', '.join(PRESETS)}")
+    return PRESETS[name]() if steps is None else PRESETS[name](steps)
+
+
+def save(config: TrainConfig, path: Path) -> None:
+    """Write a config as JSON."""
+    path.write_text(json.dumps(asdict(config), indent=1) + "\n", encoding="utf-8")
+
+
+def from_json(record: dict[str, Any]) -> TrainConfig:
+    """The config that `asdict` wrote."""
+    return TrainConfig(**{**record, "shape": Shape(**record["shape"])})
+
+
+def continued(old: TrainConfig, new: TrainConfig, step: int) -> TrainConfig:
+    """The config to resume with at `step`. Raises ConfigError when a field differs that may not."""
+    free = {"steps", "valid_every", "valid_rows", "save_minutes", "compile", "micro_rows"}
+    for f in fields(TrainConfig):
+        if f.name not in free and getattr(old, f.name) != getattr(new, f.name):
+            raise ConfigError(
+                f"the run was started with {f.name}={getattr(old, f.name)}, not {getattr(new, f.name)}; "
+                "use the same value, or another --out folder"
+            )
+    if new.steps != old.steps and step > min(old.cooldown_start, new.cooldown_start):
+        raise ConfigError(
+            f"the cool-down of {old.steps} steps has begun (step {step}); its length can no longer change: use --steps {old.steps}"
+        )
+    return new

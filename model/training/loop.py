@@ -1,0 +1,221 @@
+"""The training loop: rows in, a checkpoint folder out; it stops at any time and goes on where it was.
+
+Not here: the data (data_pipeline/), the ONNX model (model/export/). One device only.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from model.errors import DataError
+from model.shards import read_manifest
+from model.tokenizer import Tokenizer
+from model.training import checkpoint, network, optim
+from model.training.batches import Batches, validation_rows
+from model.training.config import TrainConfig, continued, from_json
+from model.training.plot import draw_curve
+
+METRICS = "metrics.jsonl"
+
+
+def has_fast_bfloat16(device: torch.device) -> bool:
+    """Whether the machine multiplies bfloat16 in hardware; emulated, it is far slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+def train(config: TrainConfig, data: Path, out: Path, *, console: Console | None = None) -> Path:
+    """Train to `config.steps`, resuming from `out` if a state is there. Returns the checkpoint folder.
+
+    Raises DataError for shards that do not fit, ConfigError for a resumed run with another configuration.
+    """
+    run = _Run(config, data, out, console or Console())
+    run.go()
+    return run.finish()
+
+
+class _Run:
+    def __init__(self, config: TrainConfig, data: Path, out: Path, console: Console) -> None:
+        self.config, self.data, self.out, self.console = config, data, out, console
+        out.mkdir(parents=True, exist_ok=True)
+        self.manifest = read_manifest(data)
+        self.tokenizer = Tokenizer.load(data / "tokenizer.json")
+        if self.tokenizer.sha256 != self.manifest["tokenizer"]["sha256"]:
+            raise DataError(f"{data / 'tokenizer.json'} is not the tokenizer of the shards; build the data again")
+        self.batches = Batches(data, batch_rows=config.batch_rows, seed=config.seed)
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self.bfloat16 = has_fast_bfloat16(self.device)
+        self.valid = validation_rows(data, config.valid_rows)
+        self.network = network.create(
+            network.llama_config(
+                config.shape,
+                vocabulary=self.tokenizer.size,
+                window=self.batches.length,
+                end_of_text=self.tokenizer.end_of_text,
+                pad=self.tokenizer.fim_pad,
+            ),
+            config.seed,
+        ).to(self.device)
+        self.optimizers = optim.create(self.network, config, bfloat16=self.bfloat16)
+        self.objective = network.Objective(self.network, self.tokenizer.fim_pad)
+        self.forward = torch.compile(self.objective, dynamic=False) if config.compile else self.objective
+        self.step, self.tokens, self.seconds = 0, 0, 0.0
+        self._resume()
+
+    def _resume(self) -> None:
+        state = checkpoint.load_state(self.out)
+        if state is None:
+            return
+        if state["tokenizer"] != self.tokenizer.sha256:
+            raise DataError(f"{self.out} was trained on other shards than {self.data}; use another --out folder")
+        self.config = continued(from_json(json.loads(state["config"])), self.config, state["step"])
+        self.network.load_state_dict(state["network"])
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+        torch.set_rng_state(state["rng"])
+        self.step, self.tokens, self.seconds = state["step"], state["tokens"], state["seconds"]
+        self.console.print(f"resuming at step {self.step} of {self.config.steps}")
+        # Lines behind the saved state belong to steps that are run again.
+        kept = [line for line in self.metrics() if line["step"] <= self.step]
+        path = self.out / METRICS
+        path.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+
+    def save(self) -> None:
+        checkpoint.save_state(
+            self.out,
+            {
+                "config": json.dumps(asdict(self.config)),
+                "tokenizer": self.tokenizer.sha256,
+                "network": self.network.state_dict(),
+                "optimizers": [o.state_dict() for o in self.optimizers],
+                "rng": torch.get_rng_state(),
+                "step": self.step,
+                "tokens": self.tokens,
+                "seconds": self.seconds,
+            },
+        )
+
+    def metrics(self) -> Iterator[dict[str, Any]]:
+        path = self.out / METRICS
+        if not path.exists():
+            return
+        for line in path.read_text(encoding="utf-8").splitlines():
+            try:
+                yield json.loads(line)
+            except ValueError:  # the line that a kill cut
+                continue
+
+    def precision(self) -> AbstractContextManager[Any]:
+        return torch.autocast(self.device.type, torch.bfloat16) if self.bfloat16 else nullcontext()
+
+    def go(self) -> None:
+        config, saved = self.config, time.monotonic()
+        flops = config.shape.flops_per_token(self.tokenizer.size, self.batches.length)
+        weights = config.shape.parameters(self.tokenizer.size)
+        self.console.print(
+            f"{weights / 1e6:.1f}M weights on {self.device}, {'bfloat16' if self.bfloat16 else 'float32'}, "
+            f"{config.steps} steps of {config.batch_rows} rows x {self.batches.length} tokens"
+        )
+        recent: list[float] = []
+        while self.step < config.steps:
+            started = time.monotonic()
+            loss, targets = self._one_step()
+            took = time.monotonic() - started
+            self.step += 1
+            self.tokens += targets
+            self.seconds += took
+            recent = [*recent[-19:], took / targets]
+            line: dict[str, Any] = {
+                "step": self.step,
+                "tokens": self.tokens,
+                "train_loss": round(loss, 4),
+                "tokens_per_second": round(targets / took),
+                "seconds": round(self.seconds, 1),
+            }
+            if self.step % config.valid_every == 0 or self.step == config.steps:
+                line |= self.evaluate()
+            with (self.out / METRICS).open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+            if self.step % 20 == 0 or "valid_loss" in line or self.step == config.steps:
+                rate = len(recent) / sum(recent)
+                left = (config.steps - self.step) * config.batch_rows * self.batches.length / rate
+                valid = f"  valid {line['valid_loss']:.3f} ({line['bits_per_byte']:.3f} bits/byte)" if "valid_loss" in line else ""
+                self.console.print(
+                    f"step {self.step:>6}/{config.steps}  loss {loss:.3f}  {rate:,.0f} tok/s  "
+                    f"{rate * flops / 1e9:,.0f} GFLOP/s  {left / 60:.0f} min left{valid}"
+                )
+            if time.monotonic() - saved > config.save_minutes * 60 or self.step == config.steps:
+                self.save()
+                saved = time.monotonic()
+
+    def _one_step(self) -> tuple[float, int]:
+        optim.set_rate(self.optimizers, self.config.rate(self.step))
+        rows = self.batches.at(self.step)
+        targets = int((rows[:, 1:] != self.tokenizer.fim_pad).sum())
+        total = 0.0
+        for micro in rows.split(self.config.micro_rows):
+            with self.precision():
+                nats, _ = self.forward(micro.to(self.device))
+            (nats / targets).backward()
+            total += nats.detach().item()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        loss = total / targets
+        if not math.isfinite(loss):
+            raise DataError(
+                f"the loss became {loss} at step {self.step + 1}; resume from the last state with a lower learning rate"
+            )
+        return loss, targets
+
+    @torch.no_grad()
+    def evaluate(self) -> dict[str, float]:
+        """Loss on the first validation rows, in nats a token and bits a byte of the text they stand for."""
+        nats, targets = 0.0, 0
+        for micro in self.valid.split(self.config.micro_rows):
+            with self.precision():
+                one, n = self.objective(micro.to(self.device))
+            nats, targets = nats + one.item(), targets + int(n)
+        size = len(self.tokenizer.decode_bytes(int(t) for t in self.valid.flatten()))
+        return {"valid_loss": round(nats / targets, 4), "bits_per_byte": round(nats / math.log(2) / size, 4)}
+
+    def finish(self) -> Path:
+        """Write the checkpoint folder and the curve."""
+        curve = list(self.metrics())
+        every = max(1, len(curve) // 200)
+        thin = [m for i, m in enumerate(curve) if i % every == 0 or "valid_loss" in m or i == len(curve) - 1]
+        shape = self.config.shape
+        record = {
+            "tokenizer_sha256": self.tokenizer.sha256,
+            "corpus": self.manifest["corpus"],
+            "corpus_config": self.manifest["config"],
+            "languages": [self.manifest["corpus"]["language"]],
+            "window": self.batches.length,
+            "neighbours": self.manifest["config"]["holes"]["neighbours"] > 0,
+            "recipe": asdict(self.config),
+            "parameters": shape.parameters(self.tokenizer.size),
+            "tokens_seen": self.tokens,
+            "flops": self.tokens * shape.flops_per_token(self.tokenizer.size, self.batches.length),
+            "seconds": round(self.seconds),
+            "hardware": f"{platform.machine()} {self.device.type}, {torch.get_num_threads()} threads, "
+            f"{'bfloat16' if self.bfloat16 else 'float32'}",
+            "split": "by project",
+            "validation": {"rows": len(self.valid), **self.evaluate()},
+            "curve": thin,
+        }
+        folder = checkpoint.save_checkpoint(self.out, self.network, self.tokenizer, record)
+        draw_curve(curve, self.out / "curve.png")
+        return folder
