@@ -25,6 +25,9 @@ def build(
     vocabulary: Annotated[int, typer.Option(help="Tokens of the byte-level BPE.")] = 16_384,
     length: Annotated[int, typer.Option(help="Tokens a row: the model's window.")] = 1024,
     epochs: Annotated[int, typer.Option(help="Shard sets, each with its own holes.")] = 1,
+    epoch_megabytes: Annotated[
+        int | None, typer.Option(help="Text an epoch, in MB; the whole corpus when not given.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of holes and order.")] = 0,
     neighbours: Annotated[float, typer.Option(help="Share of holes that see snippets of other files.")] = 0.0,
     benchmark: Annotated[
@@ -51,6 +54,7 @@ def build(
         vocabulary=vocabulary,
         length=length,
         epochs=epochs,
+        epoch_megabytes=epoch_megabytes,
         seed=seed,
         holes=HoleConfig(chunk_characters=characters, neighbours=neighbours),
     )

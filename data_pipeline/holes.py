@@ -41,20 +41,20 @@ class HoleConfig:
             raise ConfigError(f"chunks of {self.chunk_characters} characters are too short; use at least 200")
 
 
-def chunks(document: Document, limit: int) -> Iterator[Chunk]:
-    """Cut a document into pieces of at most `limit` characters, at the shallowest boundary that fits.
+def chunks(document: Document, longest: int, rng: random.Random) -> Iterator[Chunk]:
+    """Cut a document into pieces of at most `longest` characters, at the shallowest boundary that fits.
 
-    A piece ends at the last boundary of the least depth in its second half, else at the last line end,
-    else (one endless line) at the limit. Concatenated, the chunks are the document.
+    Each piece draws a limit between 35 % and all of `longest`: prompts of every length are served, and rows
+    fill better with pieces of many sizes. A piece ends at the last boundary of the least depth in its second
+    half, else at the last line end, else (one endless line) at its limit. Concatenated, the chunks are the
+    document.
     """
     text = document.text
-    if len(text) <= limit:
-        yield Chunk(document_id=document.id, text=text, start=0, end=len(text), kind="file")
-        return
-    places = syntax.boundaries(syntax.parse(text, document.language))
+    places = syntax.boundaries(syntax.parse(text, document.language)) if len(text) > longest // 3 else []
     start = 0
     while start < len(text):
         end, kind = len(text), "end"
+        limit = int(longest * rng.uniform(0.35, 1.0))
         if len(text) - start > limit:
             near = [(depth, -at) for at, depth in places if start + limit // 2 <= at <= start + limit]
             newline = text.rfind("\n", start, start + limit)
@@ -75,7 +75,7 @@ def examples(
     others: Sequence[Snippet] = (),
 ) -> Iterator[FimExample]:
     """One example a chunk. `others` are files of the same project, from which neighbours are chosen."""
-    for chunk in chunks(document, config.chunk_characters):
+    for chunk in chunks(document, config.chunk_characters, rng):
         if not chunk.text.strip():
             continue
         at_end = chunk.end == len(document.text)

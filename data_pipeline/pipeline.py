@@ -46,6 +46,7 @@ class BuildConfig:
     tokenizer_megabytes: int = 60
     length: int = 1024
     epochs: int = 1
+    epoch_megabytes: int | None = None  # of text an epoch; None: the whole corpus
     seed: int = 0
     holes: HoleConfig = field(default_factory=HoleConfig)
 
@@ -54,6 +55,8 @@ class BuildConfig:
             raise ConfigError(f"rows of {self.length} tokens are out of range; use 64 to 8192")
         if not 1 <= self.epochs <= 100:
             raise ConfigError(f"{self.epochs} epochs are out of range; use 1 to 100")
+        if self.epoch_megabytes is not None and self.epoch_megabytes < 1:
+            raise ConfigError(f"an epoch of {self.epoch_megabytes} MB is too small; use at least 1")
 
     @property
     def budget(self) -> int:
@@ -203,6 +206,8 @@ def pack_shards(
         stamp = path.with_suffix(".json")
         if not (_is_done(stamp, key) and path.exists()):
             documents = list(read_documents(clean_folder / f"documents-{split}.jsonl.gz"))
+            if split == "train":
+                documents = _portion(documents, config, epoch)
             with progress.task(f"pack {split} {epoch}", len(documents), "files") as advance:
                 stream = _example_tokens(documents, config, tokenizer, split, epoch, advance)
                 rows = pack.to_array(
@@ -247,6 +252,22 @@ def pack_shards(
     _write_text(out / "tokenizer.json", tokenizer.to_json())
     _write_json(out / MANIFEST, record)
     return record
+
+
+def _portion(documents: list[Document], config: BuildConfig, epoch: int) -> list[Document]:
+    """The documents of an epoch: all of them, or the next few megabytes of one fixed shuffle."""
+    if config.epoch_megabytes is None:
+        return documents
+    order = list(documents)
+    _rng(config.seed, "portions").shuffle(order)
+    size = config.epoch_megabytes * 1_000_000
+    total = sum(len(d.text) for d in order)
+    chosen, at = [], 0
+    for document in order * 2:  # the last portion may wrap around
+        if (epoch * size) % total <= at < (epoch * size) % total + min(size, total):
+            chosen.append(document)
+        at += len(document.text)
+    return list({d.id: d for d in chosen}.values())
 
 
 def _example_tokens(

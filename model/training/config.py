@@ -99,9 +99,16 @@ def toy(steps: int = 20) -> TrainConfig:
     )
 
 
-def cpu(steps: int = 3000) -> TrainConfig:
-    """About an hour on two cores: the compute rule allows 2 to 3 million weights."""
-    return TrainConfig(shape=Shape(width=192, layers=4, heads=3, kv_heads=1, feed_forward=512), steps=steps)
+def cpu(steps: int = 1600) -> TrainConfig:
+    """One to two hours on two cores: the compute rule allows 2 to 3 million weights at a vocabulary of 4,096."""
+    return TrainConfig(
+        shape=Shape(width=192, layers=4, heads=3, kv_heads=1, feed_forward=512),
+        steps=steps,
+        batch_rows=16,
+        micro_rows=16,
+        cooldown=0.45,
+        valid_rows=96,
+    )
 
 
 def gpu(steps: int = 4000) -> TrainConfig:

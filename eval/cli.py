@@ -1,0 +1,113 @@
+"""`tabwright eval …`: the commands of this folder.
+
+Heavy imports wait inside the functions, so that help is instant. Errors are raised; tabwright.py prints them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True, help="Measure a model: benchmarks on this machine, figures with intervals."
+)
+
+
+@app.callback()
+def main() -> None:
+    """Keeps `humaneval` a command by name while it is the only one."""
+
+
+@app.command()
+def humaneval(
+    *,
+    model: Annotated[
+        Path | None,
+        typer.Option(help="Model folder; default: the one that ships. E.g. --model runs/small/export"),
+    ] = None,
+    samples: Annotated[int, typer.Option(min=1, help="Completions a problem. E.g. --samples 10")] = 1,
+    k: Annotated[str, typer.Option(help="Which pass@k, none above --samples. E.g. --k 1,10")] = "1",
+    temperature: Annotated[
+        float, typer.Option(min=0, help="0 is greedy, for one sample. E.g. --temperature 0.2")
+    ] = 0.0,
+    top_p: Annotated[float, typer.Option(help="Nucleus to draw from, up to 1. E.g. --top-p 0.95")] = 1.0,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Longest completion. E.g. --max-tokens 300")] = 384,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Only the first problems, for a quick look. E.g. --limit 20")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Where to write; default runs/humaneval/<model checksum>. E.g. --out runs/quick"),
+    ] = None,
+    gold: Annotated[
+        bool,
+        typer.Option(
+            "--gold", help="Check the harness: reference solutions, must reach 164/164. E.g. --gold"
+        ),
+    ] = False,
+    empty: Annotated[
+        bool,
+        typer.Option("--empty", help="Check the harness: empty completions, must reach 0/164. E.g. --empty"),
+    ] = False,
+    workers: Annotated[
+        int, typer.Option(min=0, help="Programs executed at a time; 0: one a core. E.g. --workers 2")
+    ] = 0,
+    threads: Annotated[
+        int, typer.Option(min=0, help="Threads of the model; 0: the engine's choice. E.g. --threads 4")
+    ] = 0,
+    timeout: Annotated[float, typer.Option(help="Seconds a program may run. E.g. --timeout 10")] = 5.0,
+    seed: Annotated[int, typer.Option(help="Of sampling and of bootstrap intervals. E.g. --seed 1")] = 0,
+) -> None:
+    """HumanEval (Chen et al. 2021): 164 functions written from their docstrings, judged by hidden tests.
+
+    Stopped, it goes on where it was when started again with the same options.
+
+    It executes what the model writes. The sandbox is one against accidents,
+    not attackers: for a model you do not trust use a container.
+
+    Example: tabwright eval humaneval --model runs/small/export --limit 20
+    """
+    import math
+    import os
+
+    from rich.console import Console
+
+    from eval import humaneval as evaluation
+    from eval.generate import Sampling
+    from eval.sandbox import Limits
+    from model.errors import ConfigError
+
+    if gold and empty:
+        raise ConfigError("--gold and --empty are two checks; run one at a time")
+    if not math.isfinite(timeout) or timeout <= 0:
+        raise ConfigError(f"--timeout {timeout} is out of range; use a number of seconds above 0")
+    if (gold or empty) and (samples != 1 or model is not None):
+        raise ConfigError(
+            "--gold and --empty check the harness without a model; leave --model and --samples out"
+        )
+    try:
+        ks = sorted({int(part) for part in k.split(",")})
+    except ValueError as error:
+        raise ConfigError(f"--k {k!r} is not a list of numbers such as 1,10") from error
+    sampling = Sampling(
+        samples=samples, temperature=temperature, top_p=top_p, max_tokens=max_tokens, seed=seed
+    )
+    engine = None
+    if not (gold or empty):
+        from model.serving.engine import Engine
+
+        engine = Engine.load(model, threads=threads)
+    evaluation.run(
+        engine=engine,
+        reference=(lambda problem: problem.canonical_solution) if gold else (lambda _: ""),
+        name="gold" if gold else "empty",
+        sampling=sampling,
+        ks=ks,
+        limits=Limits(wall_seconds=timeout, cpu_seconds=math.ceil(timeout)),
+        out=out,
+        workers=workers or os.cpu_count() or 1,
+        limit=limit,
+        console=Console(),
+    )

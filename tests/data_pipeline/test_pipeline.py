@@ -1,0 +1,108 @@
+"""The whole pipeline on small real wheels: same inputs, same bytes; a killed build goes on."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from data_pipeline import pipeline
+from data_pipeline.manifest import read_manifest
+from data_pipeline.pipeline import BuildConfig, build, read_documents
+from model.errors import ConfigError, DataError
+from model.shards import read_manifest as read_shard_manifest
+from model.shards import read_shard
+
+CONFIG = BuildConfig(vocabulary=500, length=128, epochs=2, holes=pipeline.HoleConfig(chunk_characters=400))
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    return {
+        str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file()
+    }
+
+
+def test_the_same_inputs_give_the_same_bytes(corpus: tuple[Path, Path], tmp_path: Path) -> None:
+    manifest = read_manifest(corpus[0])
+    for name in ("a", "b"):
+        build(manifest, CONFIG, tmp_path / name, corpus[1])
+    assert _digests(tmp_path / "a") == _digests(tmp_path / "b")
+    assert not list((tmp_path / "a").rglob("*.partial"))
+
+
+def test_what_was_kept_and_dropped_adds_up(corpus: tuple[Path, Path], tmp_path: Path) -> None:
+    record = build(read_manifest(corpus[0]), CONFIG, tmp_path / "out", corpus[1])
+    kept = {s: record["clean"]["kept"][s]["documents"] for s in ("train", "validation", "test")}
+    assert min(kept.values()) >= 1
+    assert record["clean"]["dropped"]["not UTF-8"]["documents"] == 3
+    documents = list(read_documents(tmp_path / "out" / "clean" / "documents-train.jsonl.gz"))
+    assert {d.repo for d in documents} == {"one"}
+    assert len(documents) == kept["train"]
+
+
+def test_epochs_draw_different_holes_from_the_same_text(corpus: tuple[Path, Path], tmp_path: Path) -> None:
+    build(read_manifest(corpus[0]), CONFIG, tmp_path / "out", corpus[1])
+    shards = tmp_path / "out" / "shards"
+    first, second = (read_shard(shards / f"train-00{e}.npy").tobytes() for e in (0, 1))
+    assert first != second
+    assert set(read_shard_manifest(shards)["shards"]) == {
+        "train-000.npy", "train-001.npy", "validation-000.npy", "test-000.npy",
+    }  # fmt: skip
+
+
+def test_a_killed_build_goes_on_and_gives_the_same_bytes(
+    corpus: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = read_manifest(corpus[0])
+    build(manifest, CONFIG, tmp_path / "whole", corpus[1])
+    real, calls = pipeline.write_shard, []
+
+    def dies_at_the_second(path: Path, rows: object) -> None:
+        calls.append(path.name)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        real(path, rows)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(pipeline, "write_shard", dies_at_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        build(manifest, CONFIG, tmp_path / "killed", corpus[1])
+    assert not (tmp_path / "killed" / "shards" / "manifest.json").exists()
+    monkeypatch.setattr(pipeline, "write_shard", lambda p, r: (calls.append(p.name), real(p, r)))
+    build(manifest, CONFIG, tmp_path / "killed", corpus[1])
+    assert calls.count("train-000.npy") == 1
+    assert _digests(tmp_path / "killed") == _digests(tmp_path / "whole")
+
+
+def test_an_unchanged_build_does_nothing_again(
+    corpus: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = read_manifest(corpus[0])
+    first = build(manifest, CONFIG, tmp_path / "out", corpus[1])
+    monkeypatch.setattr(pipeline.dedupe, "near", lambda *a, **k: pytest.fail("cleaned again"))
+    monkeypatch.setattr(pipeline, "write_shard", lambda *a: pytest.fail("packed again"))
+    assert build(manifest, CONFIG, tmp_path / "out", corpus[1]) == first
+
+
+def test_portions_cover_the_corpus_in_turn(corpus: tuple[Path, Path], tmp_path: Path) -> None:
+    build(read_manifest(corpus[0]), CONFIG, tmp_path / "out", corpus[1])
+    documents = list(read_documents(tmp_path / "out" / "clean" / "documents-train.jsonl.gz"))
+    whole = pipeline._portion(documents, BuildConfig(epoch_megabytes=None), 0)
+    assert whole == documents
+    assert pipeline._portion(documents, BuildConfig(epoch_megabytes=1), 0)
+
+
+def test_a_damaged_document_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "documents-train.jsonl.gz"
+    path.write_bytes(b"no gzip")
+    with pytest.raises(DataError, match=r"documents-train\.jsonl\.gz cannot be read"):
+        list(read_documents(path))
+
+
+def test_settings_out_of_range_are_refused() -> None:
+    with pytest.raises(ConfigError, match="rows of 10 tokens"):
+        BuildConfig(length=10)
+    with pytest.raises(ConfigError, match="0 epochs"):
+        BuildConfig(epochs=0)

@@ -1,0 +1,89 @@
+"""The prompt format: training and serving speak the same tokens, within their budgets."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from model.errors import ConfigError
+from model.fim import FimExample, Hole, Snippet, render, training_tokens
+from model.tokenizer import SPECIAL_TOKENS, Tokenizer
+
+TEXT = st.text(alphabet=st.sampled_from("abcdef_ 01\n\t():.,='\"#é😀<|>"), max_size=400)
+SNIPPETS = st.lists(st.builds(Snippet, path=st.just("b.py"), text=TEXT), max_size=2).map(tuple)
+HOLES = st.builds(
+    Hole, path=st.just("pkg/a.py"), language=st.just("python"), prefix=TEXT, suffix=TEXT, neighbours=SNIPPETS
+)
+
+
+@given(hole=HOLES, middle=TEXT, budget=st.integers(40, 300))
+@settings(max_examples=120, deadline=None)
+def test_training_text_starts_with_the_text_that_serving_renders(
+    tokenizer: Tokenizer, hole: Hole, middle: str, budget: int
+) -> None:
+    prompt = render(hole, tokenizer, budget)
+    ids = training_tokens(FimExample(hole=hole, middle=middle), tokenizer, budget, length=10_000)
+    assert len(prompt.tokens) <= budget
+    assert tuple(ids[: len(prompt.tokens)]) == prompt.tokens or len(prompt.pending) > 48
+    assert tokenizer.decode(ids).startswith(tokenizer.decode(prompt.tokens) + prompt.pending)
+
+
+def test_the_order_is_suffix_first(tokenizer: Tokenizer) -> None:
+    hole = Hole(path="a.py", language="python", prefix="x = ", suffix="\ny = 2\n")
+    t = tokenizer
+    assert training_tokens(FimExample(hole=hole, middle="1"), t, 200, length=200) == [
+        t.file_sep, *t.encode("a.py\n"), t.fim_prefix, t.fim_suffix, *t.encode("\ny = 2\n"),
+        t.fim_middle, *t.encode("x = 1"), t.end_of_text,
+    ]  # fmt: skip
+
+
+def test_prefix_first_keeps_the_parts_apart(tokenizer: Tokenizer) -> None:
+    hole = Hole(path="a.py", language="python", prefix="x = ", suffix="\ny = 2\n")
+    t = tokenizer
+    ids = training_tokens(FimExample(hole=hole, middle="1"), t, 200, length=200, order="prefix_first")
+    assert ids == [
+        t.file_sep, *t.encode("a.py\n"), t.fim_prefix, *t.encode("x = "), t.fim_suffix,
+        *t.encode("\ny = 2\n"), t.fim_middle, *t.encode("1"), t.end_of_text,
+    ]  # fmt: skip
+
+
+def test_a_cut_middle_carries_no_end_token(tokenizer: Tokenizer) -> None:
+    hole = Hole(path="a.py", language="python", prefix="", suffix="")
+    open_end = training_tokens(FimExample(hole=hole, middle="x = 1", ends=False), tokenizer, 64, length=64)
+    assert open_end[-1] != tokenizer.end_of_text
+    cut = training_tokens(FimExample(hole=hole, middle="x = 1\n" * 99), tokenizer, 64, length=64)
+    assert len(cut) == 64
+    assert cut[-1] != tokenizer.end_of_text
+
+
+def test_sentinels_in_a_users_text_stay_text(tokenizer: Tokenizer) -> None:
+    hole = Hole(path="a.py", language="python", prefix="<|fim_middle|>", suffix="<|endoftext|>")
+    prompt = render(hole, tokenizer, 200)
+    assert sum(t < len(SPECIAL_TOKENS) for t in prompt.tokens) == 4
+
+
+def test_typing_only_appends_for_a_while(tokenizer: Tokenizer) -> None:
+    """The window moves in steps: what was computed for one keystroke serves the next ones."""
+    body = "".join(f"value_{i} = compute({i})\n" for i in range(400))
+    starts = set()
+    for typed in range(0, 200, 5):
+        hole = Hole(path="a.py", language="python", prefix=body + "x" * 0 + "y = 1\n" * typed, suffix="")
+        prompt = render(hole, tokenizer, 256)
+        starts.add(prompt.tokens[:24])
+    assert len(starts) < 12
+
+
+def test_neighbours_stand_first_and_within_a_quarter(tokenizer: Tokenizer) -> None:
+    snippet = Snippet(path="b.py", text="def helper():\n    return 1\n")
+    big = Snippet(path="c.py", text="x = 1\n" * 500)
+    hole = Hole(path="a.py", language="python", prefix="y = ", suffix="", neighbours=(snippet, big))
+    prompt = render(hole, tokenizer, 256)
+    head = [tokenizer.file_sep, *tokenizer.encode("b.py\ndef helper():\n    return 1\n")]
+    assert list(prompt.tokens[: len(head)]) == head
+    assert prompt.tokens.count(tokenizer.file_sep) == 2
+
+
+def test_a_tiny_budget_is_refused(tokenizer: Tokenizer) -> None:
+    with pytest.raises(ConfigError, match="budget of 5 tokens is too small"):
+        render(Hole(path="a.py", language="python", prefix="", suffix=""), tokenizer, 5)
