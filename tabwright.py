@@ -1,4 +1,4 @@
-"""The command line `tabwright`: names every command and imports the folder that does the work only when asked.
+"""The command line: names every command, and imports the folder that does the work only when asked.
 
 `tabwright --help` therefore reads nothing but this file and Typer.
 """
@@ -16,7 +16,11 @@ import typer
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "data": ("data_pipeline.cli", "app", "Build the corpus: fetch, clean, de-duplicate, tokenize, pack."),
     "train": ("model.cli", "train", "Train a model on token shards; resumes where it stopped."),
-    "export": ("model.cli", "export", "Write a trained checkpoint as an ONNX model folder, with proof of parity."),
+    "export": (
+        "model.cli",
+        "export",
+        "Write a trained checkpoint as an ONNX model folder, with proof of parity.",
+    ),
     "complete": ("lsp_server.cli", "complete", "Print the completion at FILE LINE COL."),
     "serve": ("lsp_server.cli", "serve", "Run the language server on standard input and output."),
     "demo": ("eval.demo", "demo", "See completions come back from the real server."),

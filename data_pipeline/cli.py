@@ -17,7 +17,9 @@ def _data() -> None:
 
 @app.command()
 def build(
-    out: Annotated[Path, typer.Option(help="Folder for clean/, tokenizer/ and shards/.")] = Path("runs/corpus"),
+    out: Annotated[Path, typer.Option(help="Folder for clean/, tokenizer/ and shards/.")] = Path(
+        "runs/corpus"
+    ),
     manifest: Annotated[
         Path | None, typer.Option(help="Corpus manifest; the default is the one that ships.")
     ] = None,
@@ -68,4 +70,6 @@ def build(
     )
     console.print(report.table(record["clean"]))
     for name, shard in record["shards"].items():
-        console.print(f"{name}: {shard['rows']:,} rows, {shard['tokens']:,} tokens, sha256 {shard['sha256'][:12]}…")
+        console.print(
+            f"{name}: {shard['rows']:,} rows, {shard['tokens']:,} tokens, sha256 {shard['sha256'][:12]}…"
+        )

@@ -52,7 +52,9 @@ def read_benchmark(path: Path) -> Benchmark:
         fields = (record.get(name) for name in ("prompt", "canonical_solution", "suffix"))
         grams.update(word_grams("\n".join(text for text in fields if isinstance(text, str))))
     if not grams:
-        raise DataError(f"the benchmark file {path} has neither `prompt` nor `canonical_solution` in any line")
+        raise DataError(
+            f"the benchmark file {path} has neither `prompt` nor `canonical_solution` in any line"
+        )
     return Benchmark(name=path.name.split(".")[0], grams=frozenset(grams))
 
 
@@ -63,7 +65,9 @@ def word_grams(text: str) -> Iterator[str]:
         yield " ".join(words[i : i + GRAM])
 
 
-def decontaminate(documents: Iterable[Document], benchmarks: Iterable[Benchmark]) -> Iterator[Document | Drop]:
+def decontaminate(
+    documents: Iterable[Document], benchmarks: Iterable[Benchmark]
+) -> Iterator[Document | Drop]:
     """Each document, or a Drop that names the benchmark it overlaps."""
     listed = list(benchmarks)
     for document in documents:
@@ -71,7 +75,9 @@ def decontaminate(documents: Iterable[Document], benchmarks: Iterable[Benchmark]
         for benchmark in listed:
             if not grams.isdisjoint(benchmark.grams):
                 yield Drop(
-                    document_id=document.id, reason=f"overlaps {benchmark.name}", characters=len(document.text)
+                    document_id=document.id,
+                    reason=f"overlaps {benchmark.name}",
+                    characters=len(document.text),
                 )
                 break
         else:

@@ -55,7 +55,10 @@ def exact(documents: Iterable[Document]) -> Iterator[Document | Drop]:
 
 
 def near(
-    documents: Iterable[Document], *, threshold: float = THRESHOLD, on_document: Callable[[], None] = lambda: None
+    documents: Iterable[Document],
+    *,
+    threshold: float = THRESHOLD,
+    on_document: Callable[[], None] = lambda: None,
 ) -> Iterator[Document | Drop]:
     """Drop documents connected by verified Jaccard >= threshold to one that comes before them.
 

@@ -20,7 +20,18 @@ Split = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 # Every identifier of a package's SPDX expression must be on this list.
 PERMISSIVE = frozenset(
-    {"0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "ISC", "MIT", "PSF-2.0", "Unlicense", "Zlib"}
+    {
+        "0BSD",
+        "Apache-2.0",
+        "BSD-2-Clause",
+        "BSD-3-Clause",
+        "CC0-1.0",
+        "ISC",
+        "MIT",
+        "PSF-2.0",
+        "Unlicense",
+        "Zlib",
+    }
 )
 DEFAULT_MANIFEST = Path(__file__).parent / "manifests" / "python.json"
 
@@ -96,10 +107,13 @@ def _package(entry: Any, path: Path) -> Package:
     if not entry["wheel"].endswith(".whl") or "/" in entry["wheel"] or "\\" in entry["wheel"]:
         raise DataError(f"the manifest {path}: {name} must name a wheel file (*.whl), not {entry['wheel']!r}")
     if entry["split"] not in SPLITS:
-        raise DataError(f"the manifest {path}: the split of {name} is {entry['split']!r}; use {', '.join(SPLITS)}")
+        raise DataError(
+            f"the manifest {path}: the split of {name} is {entry['split']!r}; use {', '.join(SPLITS)}"
+        )
     licenses = set(re.findall(r"[A-Za-z0-9.+-]+", entry["license"])) - {"AND", "OR", "WITH"}
     if not licenses or not licenses <= PERMISSIVE:
         raise DataError(
-            f"the manifest {path}: {name} is under {entry['license']!r}, which is not on the permissive list; remove it"
+            f"the manifest {path}: {name} is under {entry['license']!r}, "
+            "which is not on the permissive list; remove it"
         )
     return Package(**{f: entry[f] for f in ("name", "version", "wheel", "license", "sha256", "split")})

@@ -14,7 +14,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import os
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -88,9 +87,7 @@ def build(
 # --- step 1: clean -----------------------------------------------------------------------------------------
 
 
-def clean(
-    manifest: Manifest, out: Path, cache: Path, benchmarks: Sequence[Path], progress: Progress
-) -> str:
+def clean(manifest: Manifest, out: Path, cache: Path, benchmarks: Sequence[Path], progress: Progress) -> str:
     """Wheels to kept documents, one JSONL file a split. Returns the step's fingerprint."""
     listed = [decontaminate.read_benchmark(p) for p in (*benchmarks, decontaminate.humaneval_file())]
     key = _fingerprint("clean", manifest.sha256, [sorted(b.grams) for b in listed])
@@ -135,7 +132,7 @@ def _write_documents(path: Path, documents: Sequence[Document]) -> None:
     with temporary.open("wb") as raw, gzip.GzipFile("", "wb", compresslevel=6, fileobj=raw, mtime=0) as file:
         for document in documents:
             file.write(json.dumps(asdict(document), ensure_ascii=False).encode() + b"\n")
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def read_documents(path: Path) -> Iterator[Document]:
@@ -302,7 +299,7 @@ def _example_tokens(
 
 
 def _others(document: Document, files: Sequence[Snippet], rng: random.Random) -> list[Snippet]:
-    """Up to eight other files of the project, those of the same folder first: what may stand open beside it."""
+    """Up to eight other files of the same folder: what may stand open beside it."""
     folder = document.path.rpartition("/")[0]
     near = [s for s in files if s.path != document.path and s.path.rpartition("/")[0] == folder]
     return rng.sample(near, min(8, len(near)))
@@ -331,4 +328,4 @@ def _write_json(path: Path, record: dict[str, Any]) -> None:
 def _write_text(path: Path, text: str) -> None:
     temporary = path.with_name(path.name + ".partial")
     temporary.write_text(text, encoding="utf-8", newline="\n")
-    os.replace(temporary, path)
+    temporary.replace(path)

@@ -18,7 +18,9 @@ from model.errors import DataError
 from model.syntax import language_of
 
 LARGEST_FILE = 1_000_000  # bytes; larger source files are data or generated
-VENDORED = frozenset({"_vendor", "vendor", "vendored", "_vendored", "vendored_packages", "third_party", "extern", "externals"})
+VENDORED = frozenset(
+    {"_vendor", "vendor", "vendored", "_vendored", "vendored_packages", "third_party", "extern", "externals"}
+)
 
 
 def fetch(manifest: Manifest, cache: Path, *, on_package: Callable[[Package], None] = lambda _: None) -> None:
@@ -34,8 +36,8 @@ def fetch(manifest: Manifest, cache: Path, *, on_package: Callable[[Package], No
         found = hashlib.sha256(path.read_bytes()).hexdigest()
         if found != package.sha256:
             raise DataError(
-                f"{path} has sha256 {found[:12]}…, the manifest says {package.sha256[:12]}… for {package.name}; "
-                "delete the file and try again, or correct the manifest"
+                f"{path} has sha256 {found[:12]}…, the manifest says {package.sha256[:12]}… for "
+                f"{package.name}; delete the file and try again, or correct the manifest"
             )
         on_package(package)
 
@@ -53,7 +55,9 @@ def _download(package: Package, manifest: Manifest, cache: Path) -> None:
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     if done.returncode != 0:
-        lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()[-1:]
+        lines = [
+            line for line in done.stderr.splitlines() if line.startswith("ERROR")
+        ] or done.stderr.splitlines()[-1:]
         raise DataError(
             f"pip could not fetch {package.name}=={package.version} ({'; '.join(lines) or 'no message'}); "
             "check the name and version in the manifest, and the network"
@@ -62,13 +66,14 @@ def _download(package: Package, manifest: Manifest, cache: Path) -> None:
     if not got.exists():
         others = ", ".join(p.name for p in incoming.iterdir()) or "nothing"
         raise DataError(
-            f"pip fetched {others} for {package.name}, the manifest names {package.wheel}; correct the manifest"
+            f"pip fetched {others} for {package.name}, the manifest names {package.wheel}; "
+            "correct the manifest"
         )
     got.replace(cache / package.wheel)
 
 
 def read_wheel(package: Package, path: Path, language: str) -> Iterator[Document | Drop]:
-    """The source files of a wheel in the order of their names, or a Drop with a reason for each that is unfit."""
+    """The source files of a wheel in the order of their names, a Drop with a reason for each unfit one."""
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError) as error:

@@ -10,7 +10,9 @@ import typer
 
 def train(
     data: Annotated[Path, typer.Option(help="Folder of shards.")] = Path("runs/corpus/shards"),
-    out: Annotated[Path, typer.Option(help="Folder of the run; resumed when it holds a state.")] = Path("runs/train"),
+    out: Annotated[Path, typer.Option(help="Folder of the run; resumed when it holds a state.")] = Path(
+        "runs/train"
+    ),
     preset: Annotated[str, typer.Option(help="toy, cpu or gpu.")] = "cpu",
     steps: Annotated[int | None, typer.Option(help="Optimiser steps; the preset's when not given.")] = None,
     optimizer: Annotated[str | None, typer.Option(help="muon or adamw; the preset's when not given.")] = None,
@@ -53,9 +55,9 @@ def _needs_extra() -> None:
 def export(
     checkpoint: Annotated[Path, typer.Argument(help="Checkpoint folder, as `tabwright train` writes it.")],
     out: Annotated[Path, typer.Option(help="Model folder to write; an older export there is replaced.")],
-    data: Annotated[
-        Path, typer.Option(help="Shards: parity is proven on rows of their test split.")
-    ] = Path("runs/corpus/shards"),
+    data: Annotated[Path, typer.Option(help="Shards: parity is proven on rows of their test split.")] = Path(
+        "runs/corpus/shards"
+    ),
     name: Annotated[str, typer.Option(help="Name of the model.")] = "tabwright",
     rows: Annotated[int, typer.Option(help="Rows of real code for the proof of parity.")] = 16,
 ) -> None:
@@ -78,7 +80,7 @@ def export(
     table = Table(title="ONNX against torch, on test rows")
     table.add_column("measure")
     table.add_column("value", justify="right")
-    for key, value in release.meta["parity"].items():
+    for key, value in release.parity.items():
         table.add_row(key, f"{value:.3g}" if isinstance(value, float) else str(value))
     console.print(table)
     console.print(f"model folder: {out}")

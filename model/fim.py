@@ -4,8 +4,10 @@ A cursor in an editor and a masked span in a training file are the same thing, a
 suffix-first, variant 2 of "SPM" in Bavarian et al. 2022 (Efficient Training of Language Models to Fill in
 the Middle): a typed character only appends to the tokens, so an engine reuses everything before it.
 
-    [<|file_sep|> path \\n text]…  <|file_sep|> path \\n  <|fim_prefix|><|fim_suffix|> suffix <|fim_middle|> prefix middle <|endoftext|>
-     neighbours                    this file
+    [<|file_sep|> path \\n text]…                                   neighbours
+    <|file_sep|> path \\n                                           this file
+    <|fim_prefix|><|fim_suffix|> suffix <|fim_middle|> prefix        what stands after and before the cursor
+    middle <|endoftext|>                                            what is to be written
 
 An empty suffix means that nothing is known to follow. Ordinary left-to-right text is a hole with neither
 prefix nor suffix, so it needs no format of its own.
@@ -79,7 +81,7 @@ def render(hole: Hole, tokenizer: Tokenizer, budget: int) -> Prompt:
 def training_tokens(
     example: FimExample, tokenizer: Tokenizer, budget: int, *, length: int, order: Order = "suffix_first"
 ) -> list[int]:
-    """The ids of a training example: the prompt that `render(example.hole, …, budget)` gives, then the middle.
+    """The ids of a training example: the prompt that `render(example.hole, …)` gives, then the middle.
 
     Prefix and middle are encoded as one text, so the hole leaves no seam in the tokens. At most `length`
     ids; an example that does not fit loses the end of its middle, and with it the end token.

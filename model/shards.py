@@ -9,7 +9,6 @@ Not here: what the rows mean (fim.py).
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -34,17 +33,19 @@ def write_shard(path: Path, rows: Rows) -> None:
     temporary = path.with_name(path.name + ".partial")
     with temporary.open("wb") as file:
         np.lib.format.write_array(file, np.ascontiguousarray(rows), allow_pickle=False)
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def read_shard(path: Path) -> Rows:
     """Memory-map a shard, shape (rows, length). Raises DataError when it is missing or not a shard."""
     try:
-        rows = np.load(path, mmap_mode="r", allow_pickle=False)
+        rows: Rows = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise DataError(f"there is no shard {path}; run `tabwright data build` first") from None
     except (ValueError, OSError, EOFError) as error:
-        raise DataError(f"{path} is not a token shard ({error}); delete it and run `tabwright data build`") from error
+        raise DataError(
+            f"{path} is not a token shard ({error}); delete it and run `tabwright data build`"
+        ) from error
     if rows.dtype != np.uint16 or rows.ndim != 2:
         raise DataError(f"{path} is not a token shard; delete it and run `tabwright data build`")
     return rows

@@ -37,12 +37,12 @@ SPECIAL_TOKENS = (
     *(f"<|reserved_{i}|>" for i in range(10)),
 )  # fmt: skip
 MINIMUM_VOCABULARY = len(SPECIAL_TOKENS) + 256
-# A pre-token longer than this is healed by its last token only: a ruler of "=" signs is not worth re-decoding.
+# A longer pre-token is healed by its last token only: a ruler of "=" signs is not worth decoding again.
 LONGEST_HEALED = 48
 
 
 def _byte_of_symbol() -> dict[str, int]:
-    """The GPT-2 byte-to-unicode table, inverted: printable bytes stand for themselves, the rest from U+0100."""
+    """GPT-2's byte-to-unicode table, inverted: printable bytes are themselves, the rest from U+0100."""
     printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     table = {chr(b): b for b in printable}
     others = (b for b in range(256) if b not in set(printable))
@@ -113,9 +113,7 @@ class Tokenizer:
     def _special(self, name: str) -> int:
         found = self._backend.token_to_id(name)
         if found is None:
-            raise ModelError(
-                f"the tokenizer has no {name} token; use a model trained for fill-in-the-middle"
-            )
+            raise ModelError(f"the tokenizer has no {name} token; use a model trained for fill-in-the-middle")
         return found
 
     def to_json(self) -> str:

@@ -22,7 +22,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def source_texts() -> list[str]:
     """This project's own Python files: real code without a download."""
-    files = sorted(p for d in ("model", "data_pipeline", "eval", "lsp_server") for p in (ROOT / d).rglob("*.py"))
+    files = sorted(
+        p for d in ("model", "data_pipeline", "eval", "lsp_server") for p in (ROOT / d).rglob("*.py")
+    )
     return [p.read_text(encoding="utf-8") for p in files]
 
 

@@ -25,7 +25,10 @@ class Batches:
         self.length = int(self._shards[0].shape[1])
         self._starts = np.cumsum([0, *(len(s) for s in self._shards)])
         if self.rows < batch_rows:
-            raise DataError(f"{folder} holds {self.rows} rows, fewer than the {batch_rows} of one step; use a larger corpus")
+            raise DataError(
+                f"{folder} holds {self.rows} rows, fewer than the {batch_rows} of one step; "
+                "use a larger corpus"
+            )
         self._order: tuple[int, np.ndarray] | None = None
 
     @property
@@ -52,5 +55,7 @@ def validation_rows(folder: Path, rows: int) -> torch.Tensor:
     """The first rows of the validation shard, shape (at most rows, length), int64."""
     shard = read_shard(folder / shard_name("validation", 0))
     if len(shard) == 0:
-        raise DataError(f"{folder} holds no validation rows; put a project with split `validation` into the manifest")
+        raise DataError(
+            f"{folder} holds no validation rows; put a project with split `validation` into the manifest"
+        )
     return torch.from_numpy(np.asarray(shard[:rows]).astype(np.int64))

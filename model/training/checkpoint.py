@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import pickle
 import shutil
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import LlamaForCausalLM
+from transformers.utils.logging import disable_progress_bar
 
 from model.errors import ModelError
 from model.tokenizer import Tokenizer
@@ -24,7 +23,7 @@ def save_state(out: Path, state: dict[str, Any]) -> None:
     """Write the state under a temporary name and rename: a kill leaves the last whole one."""
     temporary = out / (STATE + ".partial")
     torch.save(state, temporary)
-    os.replace(temporary, out / STATE)
+    temporary.replace(out / STATE)
 
 
 def load_state(out: Path) -> dict[str, Any] | None:
@@ -34,7 +33,7 @@ def load_state(out: Path) -> dict[str, Any] | None:
         return None
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, OSError, EOFError, pickle.UnpicklingError) as error:
+    except Exception as error:  # a damaged pickle raises whatever its bytes happen to mean
         raise ModelError(f"{path} is damaged ({error}); delete it to start the run again") from error
     return state
 
@@ -42,11 +41,12 @@ def load_state(out: Path) -> dict[str, Any] | None:
 def save_checkpoint(
     out: Path, network: LlamaForCausalLM, tokenizer: Tokenizer, record: dict[str, Any]
 ) -> Path:
-    """Write config.json, model.safetensors, tokenizer.json and training.json as one folder, then rename it."""
+    """Write config.json, model.safetensors, tokenizer.json and training.json, then rename their folder."""
     folder, temporary, old = out / FOLDER, out / (FOLDER + ".partial"), out / (FOLDER + ".old")
     for leftover in (temporary, old):
         shutil.rmtree(leftover, ignore_errors=True)
-    network.save_pretrained(temporary, safe_serialization=True)
+    disable_progress_bar()  # type: ignore[no-untyped-call]  # one small file needs none
+    network.save_pretrained(temporary)
     (temporary / "tokenizer.json").write_text(tokenizer.to_json(), encoding="utf-8", newline="\n")
     (temporary / RECORD).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     if folder.exists():

@@ -75,7 +75,9 @@ class TrainConfig:
         if self.steps < 1:
             raise ConfigError(f"`steps` is {self.steps}; train for at least 1 step")
         if self.batch_rows % self.micro_rows:
-            raise ConfigError(f"{self.batch_rows} rows a step do not divide into micro-batches of {self.micro_rows}")
+            raise ConfigError(
+                f"{self.batch_rows} rows a step do not divide into micro-batches of {self.micro_rows}"
+            )
         if not 0 <= self.cooldown <= 1:
             raise ConfigError(f"`cooldown` is {self.cooldown}; it is a share of the steps, 0 to 1")
 
@@ -95,12 +97,19 @@ def toy(steps: int = 20) -> TrainConfig:
     """A few seconds on one core: rehearses the whole road, learns next to nothing."""
     shape = Shape(width=64, layers=2, heads=2, kv_heads=1, feed_forward=160, head_dim=32)
     return TrainConfig(
-        shape=shape, steps=steps, batch_rows=4, micro_rows=4, warmup_steps=2, valid_rows=8, valid_every=10, compile=False
+        shape=shape,
+        steps=steps,
+        batch_rows=4,
+        micro_rows=4,
+        warmup_steps=2,
+        valid_rows=8,
+        valid_every=10,
+        compile=False,
     )
 
 
 def cpu(steps: int = 1600) -> TrainConfig:
-    """One to two hours on two cores: the compute rule allows 2 to 3 million weights at a vocabulary of 4,096."""
+    """One to two hours on two cores: the compute rule allows 2 to 3 million weights, vocabulary 4,096."""
     return TrainConfig(
         shape=Shape(width=192, layers=4, heads=3, kv_heads=1, feed_forward=512),
         steps=steps,
@@ -153,6 +162,7 @@ def continued(old: TrainConfig, new: TrainConfig, step: int) -> TrainConfig:
             )
     if new.steps != old.steps and step > min(old.cooldown_start, new.cooldown_start):
         raise ConfigError(
-            f"the cool-down of {old.steps} steps has begun (step {step}); its length can no longer change: use --steps {old.steps}"
+            f"the cool-down of {old.steps} steps has begun (step {step}); its length can no longer change: "
+            f"use --steps {old.steps}"
         )
     return new

@@ -32,7 +32,7 @@ METRICS = "metrics.jsonl"
 def has_fast_bfloat16(device: torch.device) -> bool:
     """Whether the machine multiplies bfloat16 in hardware; emulated, it is far slower than float32."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
@@ -53,7 +53,9 @@ class _Run:
         self.manifest = read_manifest(data)
         self.tokenizer = Tokenizer.load(data / "tokenizer.json")
         if self.tokenizer.sha256 != self.manifest["tokenizer"]["sha256"]:
-            raise DataError(f"{data / 'tokenizer.json'} is not the tokenizer of the shards; build the data again")
+            raise DataError(
+                f"{data / 'tokenizer.json'} is not the tokenizer of the shards; build the data again"
+            )
         self.batches = Batches(data, batch_rows=config.batch_rows, seed=config.seed)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.bfloat16 = has_fast_bfloat16(self.device)
@@ -67,7 +69,8 @@ class _Run:
                 pad=self.tokenizer.fim_pad,
             ),
             config.seed,
-        ).to(self.device)
+        )
+        torch.nn.Module.to(self.network, self.device)  # transformers narrows the signature of `to`
         self.optimizers = optim.create(self.network, config, bfloat16=self.bfloat16)
         self.objective = network.Objective(self.network, self.tokenizer.fim_pad)
         self.forward = torch.compile(self.objective, dynamic=False) if config.compile else self.objective
@@ -79,7 +82,9 @@ class _Run:
         if state is None:
             return
         if state["tokenizer"] != self.tokenizer.sha256:
-            raise DataError(f"{self.out} was trained on other shards than {self.data}; use another --out folder")
+            raise DataError(
+                f"{self.out} was trained on other shards than {self.data}; use another --out folder"
+            )
         self.config = continued(from_json(json.loads(state["config"])), self.config, state["step"])
         self.network.load_state_dict(state["network"])
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
@@ -151,7 +156,11 @@ class _Run:
             if self.step % 20 == 0 or "valid_loss" in line or self.step == config.steps:
                 rate = len(recent) / sum(recent)
                 left = (config.steps - self.step) * config.batch_rows * self.batches.length / rate
-                valid = f"  valid {line['valid_loss']:.3f} ({line['bits_per_byte']:.3f} bits/byte)" if "valid_loss" in line else ""
+                valid = (
+                    f"  valid {line['valid_loss']:.3f} ({line['bits_per_byte']:.3f} bits/byte)"
+                    if "valid_loss" in line
+                    else ""
+                )
                 self.console.print(
                     f"step {self.step:>6}/{config.steps}  loss {loss:.3f}  {rate:,.0f} tok/s  "
                     f"{rate * flops / 1e9:,.0f} GFLOP/s  {left / 60:.0f} min left{valid}"
@@ -165,7 +174,7 @@ class _Run:
         rows = self.batches.at(self.step)
         targets = int((rows[:, 1:] != self.tokenizer.fim_pad).sum())
         total = 0.0
-        for micro in rows.split(self.config.micro_rows):
+        for micro in torch.split(rows, self.config.micro_rows):
             with self.precision():
                 nats, _ = self.forward(micro.to(self.device))
             (nats / targets).backward()
@@ -177,7 +186,8 @@ class _Run:
         loss = total / targets
         if not math.isfinite(loss):
             raise DataError(
-                f"the loss became {loss} at step {self.step + 1}; resume from the last state with a lower learning rate"
+                f"the loss became {loss} at step {self.step + 1}; "
+                "resume from the last state with a lower learning rate"
             )
         return loss, targets
 
@@ -185,7 +195,7 @@ class _Run:
     def evaluate(self) -> dict[str, float]:
         """Loss on the first validation rows, in nats a token and bits a byte of the text they stand for."""
         nats, targets = 0.0, 0
-        for micro in self.valid.split(self.config.micro_rows):
+        for micro in torch.split(self.valid, self.config.micro_rows):
             with self.precision():
                 one, n = self.objective(micro.to(self.device))
             nats, targets = nats + one.item(), targets + int(n)
@@ -195,8 +205,13 @@ class _Run:
     def finish(self) -> Path:
         """Write the checkpoint folder and the curve."""
         curve = list(self.metrics())
-        every = max(1, len(curve) // 200)
-        thin = [m for i, m in enumerate(curve) if i % every == 0 or "valid_loss" in m or i == len(curve) - 1]
+        every = max(1, len(curve) // 40)
+        names = ("step", "tokens", "train_loss", "valid_loss", "bits_per_byte")
+        thin = [
+            {n: m[n] for n in names if n in m}
+            for i, m in enumerate(curve)
+            if i % every == 0 or "valid_loss" in m or i == len(curve) - 1
+        ]
         shape = self.config.shape
         record = {
             "tokenizer_sha256": self.tokenizer.sha256,

@@ -26,21 +26,28 @@ def orthogonalised(matrix: torch.Tensor, steps: int = 5) -> torch.Tensor:
     for _ in range(steps):
         gram = x @ x.T
         x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=_B, alpha=_C), x, beta=_A)
-    return x if matrix.shape[0] <= matrix.shape[1] else x.T
+    narrow: torch.Tensor = x if matrix.shape[0] <= matrix.shape[1] else x.T
+    return narrow
 
 
 class FloatMuon(torch.optim.Optimizer):
     """Muon in float32, update for update like `torch.optim.Muon` with its defaults."""
 
     def __init__(
-        self, params: Iterable[torch.Tensor], *, lr: float, weight_decay: float, momentum: float, nesterov: bool
+        self,
+        params: Iterable[torch.Tensor],
+        *,
+        lr: float,
+        weight_decay: float,
+        momentum: float,
+        nesterov: bool,
     ) -> None:
         super().__init__(
             params, {"lr": lr, "weight_decay": weight_decay, "momentum": momentum, "nesterov": nesterov}
         )
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every matrix that has a gradient."""
         assert closure is None
         for group in self.param_groups:
@@ -56,9 +63,7 @@ class FloatMuon(torch.optim.Optimizer):
                 weight.add_(orthogonalised(update), alpha=-group["lr"] * math.sqrt(max(1.0, rows / columns)))
 
 
-def create(
-    network: LlamaForCausalLM, config: TrainConfig, *, bfloat16: bool
-) -> list[torch.optim.Optimizer]:
+def create(network: LlamaForCausalLM, config: TrainConfig, *, bfloat16: bool) -> list[torch.optim.Optimizer]:
     """One or two optimisers; each group remembers its peak rate as `peak`."""
     matrices: list[torch.Tensor] = []
     others: list[torch.Tensor] = []

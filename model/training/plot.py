@@ -20,7 +20,11 @@ def draw_curve(metrics: Sequence[dict[str, Any]], path: Path) -> None:
     valid = [m for m in metrics if "valid_loss" in m]
     if valid:
         axes.plot(
-            [m["tokens"] / 1e6 for m in valid], [m["valid_loss"] for m in valid], "o-", label="validation", markersize=3
+            [m["tokens"] / 1e6 for m in valid],
+            [m["valid_loss"] for m in valid],
+            "o-",
+            label="validation",
+            markersize=3,
         )
     axes.set_xlabel("million tokens seen")
     axes.set_ylabel("loss (nats a token)")

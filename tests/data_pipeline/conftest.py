@@ -44,7 +44,11 @@ def corpus(tmp_path: Path) -> tuple[Path, Path]:
     """(manifest file, folder of wheels): three projects, one a split."""
     wheels = tmp_path / "wheels"
     wheels.mkdir()
-    parts = {"one": ("data_pipeline", "train"), "two": ("eval", "validation"), "three": ("lsp_server", "test")}
+    parts = {
+        "one": ("data_pipeline", "train"),
+        "two": ("eval", "validation"),
+        "three": ("lsp_server", "test"),
+    }
     packages = []
     for name, (folder, split) in parts.items():
         files = {f"{name}/{p.name}": p.read_bytes() for p in sorted((ROOT / folder).glob("*.py"))}
@@ -52,9 +56,21 @@ def corpus(tmp_path: Path) -> tuple[Path, Path]:
         wheel = write_wheel(wheels, name, files)
         digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
         packages.append(
-            {"name": name, "version": "1.0", "wheel": wheel.name, "license": "MIT", "sha256": digest, "split": split}
+            {
+                "name": name,
+                "version": "1.0",
+                "wheel": wheel.name,
+                "license": "MIT",
+                "sha256": digest,
+                "split": split,
+            }
         )
     manifest = tmp_path / "manifest.json"
-    record = {"name": "t", "language": "python", "python_version": "3.11", "platforms": ["manylinux2014_x86_64"]}
+    record = {
+        "name": "t",
+        "language": "python",
+        "python_version": "3.11",
+        "platforms": ["manylinux2014_x86_64"],
+    }
     manifest.write_text(json.dumps({**record, "packages": packages}), encoding="utf-8")
     return manifest, wheels

@@ -17,7 +17,7 @@ from model.errors import DataError
 def test_a_file_with_a_humaneval_docstring_is_dropped(make_document: Callable[..., Document]) -> None:
     benchmark = read_benchmark(humaneval_file())
     planted = make_document(
-        'def f(xs, t):\n    """Check if in given list of numbers, are any two numbers closer to each other than given threshold."""\n'
+        '"""Check if in given list of numbers, are any two numbers closer to each other than"""\n'
     )
     clean = make_document(Path(decontaminate.__file__).read_text(encoding="utf-8"))
     found = list(decontaminate.decontaminate([planted, clean], [benchmark]))
@@ -29,8 +29,12 @@ def test_a_file_with_a_humaneval_docstring_is_dropped(make_document: Callable[..
 def test_solutions_count_too(make_document: Callable[..., Document], tmp_path: Path) -> None:
     path = tmp_path / "own.jsonl"
     solution = "    total = sum(weights[i] * values[i] for i in range(len(values)))\n    return total / 2\n"
-    path.write_text(json.dumps({"prompt": "def f(values, weights):\n", "canonical_solution": solution}), encoding="utf-8")
-    (found,) = decontaminate.decontaminate([make_document("def g(values):\n" + solution)], [read_benchmark(path)])
+    path.write_text(
+        json.dumps({"prompt": "def f(values, weights):\n", "canonical_solution": solution}), encoding="utf-8"
+    )
+    (found,) = decontaminate.decontaminate(
+        [make_document("def g(values):\n" + solution)], [read_benchmark(path)]
+    )
     assert isinstance(found, Drop)
     assert found.reason == "overlaps own"
 

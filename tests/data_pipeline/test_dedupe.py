@@ -12,11 +12,18 @@ CODE = Path(pipeline.__file__).read_text(encoding="utf-8")
 
 
 def _fates(found: list[Document | Drop]) -> dict[str, str]:
-    return {(d.document_id if isinstance(d, Drop) else d.id): (d.reason if isinstance(d, Drop) else "kept") for d in found}
+    return {
+        (d.document_id if isinstance(d, Drop) else d.id): (d.reason if isinstance(d, Drop) else "kept")
+        for d in found
+    }
 
 
 def test_exact_copies_go_whatever_their_line_ends(make_document: Callable[..., Document]) -> None:
-    documents = [make_document("a = 1\nb = 2", id="1"), make_document("a = 1  \nb = 2\n", id="2"), make_document("a", id="3")]
+    documents = [
+        make_document("a = 1\nb = 2", id="1"),
+        make_document("a = 1  \nb = 2\n", id="2"),
+        make_document("a", id="3"),
+    ]
     assert _fates(list(dedupe.exact(documents))) == {"1": "kept", "2": "exact duplicate", "3": "kept"}
 
 
@@ -32,7 +39,9 @@ def test_a_chain_of_near_copies_is_one_family(make_document: Callable[..., Docum
     words = [f"w{i}" for i in range(1000)]
     chain = [make_document(" ".join(words[at : at + 800]), id=str(at)) for at in (0, 100, 200)]
     first, last = dedupe.shingles(chain[0].text), dedupe.shingles(chain[2].text)
-    assert dedupe.jaccard(first, last) < dedupe.THRESHOLD < dedupe.jaccard(first, dedupe.shingles(chain[1].text))
+    assert (
+        dedupe.jaccard(first, last) < dedupe.THRESHOLD < dedupe.jaccard(first, dedupe.shingles(chain[1].text))
+    )
     assert _fates(list(dedupe.near(chain))) == {"0": "kept", "100": "near-duplicate", "200": "near-duplicate"}
 
 

@@ -62,7 +62,7 @@ def test_neighbours_come_only_when_asked_for(make_document: Callable[..., Docume
 
 
 def test_shares_out_of_range_are_refused() -> None:
-    with pytest.raises(ConfigError, match="the share `fim` is 1.5"):
+    with pytest.raises(ConfigError, match=r"the share `fim` is 1\.5"):
         HoleConfig(fim=1.5)
     with pytest.raises(ConfigError, match="add up to more than 1"):
         HoleConfig(random_spans=0.7, syntax_nodes=0.7)

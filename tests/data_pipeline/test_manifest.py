@@ -39,7 +39,9 @@ def test_benchmark_carrying_packages_are_not_in_the_corpus() -> None:
         ({"name": "two"}, "names two twice"),
     ],
 )
-def test_a_bad_package_entry_is_named(corpus: tuple[Path, Path], change: dict[str, Any], message: str) -> None:
+def test_a_bad_package_entry_is_named(
+    corpus: tuple[Path, Path], change: dict[str, Any], message: str
+) -> None:
     path, _ = corpus
     data = json.loads(path.read_text(encoding="utf-8"))
     data["packages"][0].update(change)
@@ -54,7 +56,10 @@ def test_a_bad_package_entry_is_named(corpus: tuple[Path, Path], change: dict[st
         ("{", "is not JSON"),
         ("[]", "must be a JSON object"),
         ('{"name": "x"}', "lacks the text field `language`"),
-        ('{"name": "x", "language": "cobol", "python_version": "3.11"}', "names the language 'cobol'; known are"),
+        (
+            '{"name": "x", "language": "cobol", "python_version": "3.11"}',
+            "names the language 'cobol'; known are",
+        ),
         ('{"name": "x", "language": "python", "python_version": "3.11"}', "lists no packages"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +21,7 @@ def test_every_example_stands_whole_in_one_row(examples: list[list[int]]) -> Non
     found: Counter[tuple[int, ...]] = Counter()
     for row in rows:
         starts = [i for i, t in enumerate(row) if t >= 100] + [len(row)]
-        for a, b in zip(starts, starts[1:], strict=False):
+        for a, b in pairwise(starts):
             found[tuple(t for t in row[a:b] if t != PAD)] += 1
     assert found == Counter(map(tuple, marked))
 

@@ -25,7 +25,9 @@ def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 def test_pip_fetches_what_the_manifest_names(corpus: tuple[Path, Path], tmp_path: Path) -> None:
     manifest = read_manifest(corpus[0])
     fetch(manifest, tmp_path / "cache")
-    assert sorted(p.name for p in (tmp_path / "cache").glob("*.whl")) == sorted(p.wheel for p in manifest.packages)
+    assert sorted(p.name for p in (tmp_path / "cache").glob("*.whl")) == sorted(
+        p.wheel for p in manifest.packages
+    )
 
 
 @pytest.mark.usefixtures("offline")
@@ -43,7 +45,9 @@ def test_a_wrong_hash_names_the_file_and_the_package(corpus: tuple[Path, Path]) 
     data = json.loads(path.read_text(encoding="utf-8"))
     data["packages"][0]["sha256"] = "0" * 64
     path.write_text(json.dumps(data), encoding="utf-8")
-    with pytest.raises(DataError, match=r"one-1\.0.*the manifest says 000000000000… for one; delete the file"):
+    with pytest.raises(
+        DataError, match=r"one-1\.0.*the manifest says 000000000000… for one; delete the file"
+    ):
         fetch(read_manifest(path), wheels)
 
 

@@ -77,7 +77,7 @@ def test_a_tokenizer_without_fim_tokens_is_refused(tmp_path: Path) -> None:
 
     path = tmp_path / "tokenizer.json"
     path.write_text(tokenizers.Tokenizer(tokenizers.models.BPE()).to_str(), encoding="utf-8")
-    with pytest.raises(ModelError, match="has no <|endoftext|> token"):
+    with pytest.raises(ModelError, match=r"has no <\|endoftext\|> token"):
         Tokenizer.load(path)
 
 

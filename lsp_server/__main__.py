@@ -1,0 +1,42 @@
+"""`python -I -m lsp_server`: the server that editors start.
+
+`-I` keeps a workspace's own packages out; arguments that we do not know are an editor library's and are
+ignored. Imports of ours wait until the packages have been found to be ours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+
+def main() -> None:
+    """Read the arguments and serve."""
+    parser = argparse.ArgumentParser(
+        prog="python -I -m lsp_server", description="Tabwright's language server."
+    )
+    parser.add_argument("--stdio", action="store_true", help="speak over stdin and stdout (the only way)")
+    parser.add_argument("--model", type=Path, help="model folder; the model that ships when not given")
+    parser.add_argument(
+        "--threads", type=int, help="threads to compute with; all cores but one when not given"
+    )
+    parser.add_argument("--log-file", help="write the log there too")
+    flags, _ = parser.parse_known_args()
+
+    from lsp_server.startup import shadowed
+
+    problem = shadowed()
+    if problem is not None:
+        sys.exit(f"tabwright: {problem}")
+
+    from lsp_server.server import run
+    from lsp_server.service import Flags
+
+    if flags.threads is not None and not 0 <= flags.threads <= 64:
+        sys.exit(f"tabwright: --threads {flags.threads} is out of range; use 0 (all cores but one) to 64")
+    run(Flags(model=flags.model, threads=flags.threads), log_file=flags.log_file)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""Hole to suggestion, knowing nothing of LSP: trigger, cache, render, generate, postprocess.
+
+One request at a time: the caller has one worker for it (turns.py).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lsp_server import postprocess, trigger
+from lsp_server.cache import Cache
+from model import fim
+from model.fim import Hole
+
+if TYPE_CHECKING:
+    from model.serving.engine import Engine
+
+_LINE_TOKENS = 64
+_TOKENS_PER_LINE = 20
+_MOST_TOKENS = 256
+
+
+def never() -> bool:
+    """The `cancelled` of a request that nobody calls off."""
+    return False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the person allows: lines, and until when (`time.monotonic()` seconds; None: no limit)."""
+
+    max_lines: int = 12
+    deadline: float | None = None
+    cancelled: Callable[[], bool] = never
+    disabled: Collection[str] = ()  # languages switched off
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suggestion:
+    """Text to insert at the hole, LF line ends. `tokens` were decoded for it: 0 when it was known already."""
+
+    text: str
+    tokens: int
+    stop_reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """No suggestion, and why."""
+
+    reason: str
+
+
+class Completer:
+    """One model and the suggestions it made lately."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.cache = Cache()
+
+    def complete(self, hole: Hole, request: Request) -> Suggestion | Silence:
+        """A suggestion for the hole, or why there is none. Errors of the engine come through."""
+        engine = self.engine
+        decision = trigger.decide(hole, engine.release.languages)
+        if decision.kind == "none":
+            return Silence(reason=decision.reason)
+        if hole.language in request.disabled:
+            return Silence(reason=f"suggestions are switched off for {hole.language}")
+        shape = (decision.kind, request.max_lines)
+        known = self.cache.find(hole, shape)
+        if known is not None:
+            return Suggestion(text=known, tokens=0, stop_reason="cache")
+
+        prompt = fim.render(hole, engine.tokenizer, engine.release.window - self._reserve)
+        completion = engine.generate(
+            prompt,
+            max_tokens=self._limit(decision.kind, request.max_lines),
+            stop=postprocess.stopper(hole, decision.kind, request.max_lines),
+            cancelled=request.cancelled,
+            deadline=request.deadline,
+        )
+        if completion.stop_reason == "cancelled":
+            return Silence(reason="the request was cancelled")
+        whole = completion.stop_reason not in ("deadline", "length")
+        text = postprocess.clean(completion.text, hole, decision.kind, request.max_lines, finished=whole)
+        if text is None:
+            return Silence(reason=_why_empty(completion.stop_reason, completion.text))
+        if completion.stop_reason != "deadline":
+            self.cache.keep(hole, shape, text)
+        return Suggestion(text=text, tokens=completion.tokens, stop_reason=completion.stop_reason)
+
+    @property
+    def _reserve(self) -> int:
+        # The same for a line and a block: the prompt must not move when the kind changes, or the engine
+        # computes it all again.
+        return min(_MOST_TOKENS, self.engine.release.window // 4)
+
+    def _limit(self, kind: trigger.Kind, max_lines: int) -> int:
+        wanted = _LINE_TOKENS if kind == "line" else _TOKENS_PER_LINE * max_lines
+        return min(wanted, self._reserve)
+
+
+def _why_empty(stop_reason: str, text: str) -> str:
+    if stop_reason == "deadline":
+        return "the deadline passed before there was a suggestion"
+    if not text.strip():
+        return "the model has nothing to add here"
+    return "what the model wrote stands there already"
+
+
+def deadline_in(milliseconds: int) -> float:
+    """The `time.monotonic()` moment that lies so far ahead."""
+    return time.monotonic() + milliseconds / 1000

@@ -1,0 +1,82 @@
+"""Editor state to Hole: what the model is told of a place.
+
+Paths are told relative to the workspace, as in training; line ends are LF. Neighbours come from the other
+open documents. Not here: which of them are shown (model/neighbours.py), how many tokens fit (model/fim.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from lsp_server.documents import Document
+from model import neighbours, syntax
+from model.fim import Hole, Snippet
+
+# A generated file of megabytes is no model of how this project is written, and slow to look through.
+LARGEST_NEIGHBOUR = 200_000  # characters
+
+
+def hole_at(
+    document: Document, offset: int, *, folders: Sequence[str], others: Iterable[Document] = ()
+) -> Hole:
+    """The hole at a character offset. `others` are the documents that neighbours may come from."""
+    return hole_between(
+        document, document.text[:offset], document.text[offset:], folders=folders, others=others
+    )
+
+
+def hole_between(
+    document: Document, prefix: str, suffix: str, *, folders: Sequence[str], others: Iterable[Document] = ()
+) -> Hole:
+    """The hole between two texts that need not be all of the document's, as with a selected suggestion."""
+    language = language_of(document)
+    hole = Hole(
+        path=relative_path(document.path, folders),
+        language=language,
+        prefix=with_lf(prefix),
+        suffix=with_lf(suffix),
+    )
+    files = [
+        Snippet(path=relative_path(other.path, folders), text=with_lf(other.text))
+        for other in others
+        if other.path != document.path
+        and len(other.text) <= LARGEST_NEIGHBOUR
+        and language_of(other) == language
+    ]
+    if not files:
+        return hole
+    return Hole(
+        path=hole.path,
+        language=language,
+        prefix=hole.prefix,
+        suffix=hole.suffix,
+        neighbours=neighbours.choose(hole, files),
+    )
+
+
+def language_of(document: Document) -> str:
+    """The language the editor says, where we know it, else that of the file's name; may be unknown to us."""
+    if document.language_id in syntax.languages():
+        return document.language_id
+    return syntax.language_of(document.path) or document.language_id
+
+
+def relative_path(path: str, folders: Sequence[str]) -> str:
+    """A path below the deepest of the folders that holds it, else its name alone. Forward slashes."""
+    slashed = _slashed(path)
+    for folder in sorted(map(_slashed, folders), key=len, reverse=True):
+        inside = folder.rstrip("/") + "/"
+        if slashed.startswith(inside):
+            return slashed[len(inside) :]
+    return slashed.rsplit("/", 1)[-1]
+
+
+def _slashed(path: str) -> str:
+    path = path.replace("\\", "/")
+    # Editors write the drive letter of one folder in either case.
+    return path[:1].lower() + path[1:] if path[1:2] == ":" else path
+
+
+def with_lf(text: str) -> str:
+    """The text with every line end as LF."""
+    return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text

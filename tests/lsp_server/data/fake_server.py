@@ -1,0 +1,63 @@
+"""A real server process with a fake engine: `python -I fake_server.py`. What it writes is in the document.
+
+The engine repeats a comment `# fake: ...` (\\n stands for a line end), one character a step. `# slow` above
+the cursor makes a step take 20 ms, `# crash` makes it fail. Each request is told in the log.
+"""
+
+import logging
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+from lsp_server import server
+from lsp_server.service import Flags
+from model.errors import ModelError
+
+log = logging.getLogger("lsp_server.fake")
+
+
+class Engine:
+    release = SimpleNamespace(
+        languages=("python",), window=512, neighbours=False, folder=Path("fake"), name="fake", meta={}
+    )
+    tokenizer = SimpleNamespace()
+
+    def generate(self, prompt, *, max_tokens, stop=None, cancelled, deadline=None):
+        hole = prompt
+        text = (hole.prefix + hole.suffix).partition("# fake: ")[2].partition("\n")[0].replace("\\n", "\n")
+        step = 0.02 if "# slow" in hole.prefix else 0
+        if "# crash" in hole.prefix:
+            raise ZeroDivisionError("a bug of the engine")
+        written, reason = "", "end_of_text"
+        for character in text:
+            time.sleep(step)
+            if cancelled():
+                reason = "cancelled"
+                break
+            written += character
+            end = stop(written)
+            if end is not None:
+                written, reason = written[:end], "stop"
+                break
+        log.warning("decoded %d steps: %s", len(written), reason)
+        return SimpleNamespace(
+            text=written, logprob=0.0, stop_reason=reason, tokens=len(written), reused=0, prompt_tokens=1
+        )
+
+
+def load(folder, threads):
+    log.warning("loading %s with %d threads", folder, threads)
+    if folder is not None and folder.name == "slow":
+        time.sleep(0.5)
+    if folder is not None and folder.name == "missing":
+        raise ModelError(f"there is no model folder {folder}; install it again")
+    return Engine()
+
+
+if __name__ == "__main__":
+    from model import fim
+
+    fim.render = lambda hole, tokenizer, budget: hole
+    server.run(Flags(), load=load)
+    sys.exit(0)

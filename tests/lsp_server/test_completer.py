@@ -1,0 +1,84 @@
+"""The completer with a fake engine, a fake tokenizer's place being taken by the real rendering's stand-in."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from lsp_server import completer as module
+from lsp_server.completer import Completer, Request, Silence, Suggestion
+from model.fim import Hole
+
+
+@dataclass
+class FakeEngine:
+    text: str
+    stop_reason: str = "end_of_text"
+    calls: list[dict[str, Any]] = field(default_factory=list)
+    release: Any = field(
+        default_factory=lambda: SimpleNamespace(
+            languages=("python",), window=512, neighbours=False, folder=Path("m"), name="m"
+        )
+    )
+    tokenizer: Any = None
+
+    def generate(self, prompt: Any, **how: Any) -> Any:
+        self.calls.append(how)
+        return SimpleNamespace(text=self.text, logprob=0.0, stop_reason=self.stop_reason, tokens=7)
+
+
+@pytest.fixture(autouse=True)
+def _no_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module.fim, "render", lambda hole, tokenizer, budget: hole)
+
+
+def hole(prefix: str = "x = ", language: str = "python") -> Hole:
+    return Hole(path="a.py", language=language, prefix=prefix, suffix="")
+
+
+def test_five_calls_and_then_the_cache() -> None:
+    engine = FakeEngine("foo(1)\nbar")
+    completer = Completer(engine)  # type: ignore[arg-type]
+    assert completer.complete(hole(), Request()) == Suggestion(
+        text="foo(1)", tokens=7, stop_reason="end_of_text"
+    )
+    assert completer.complete(hole(), Request()) == Suggestion(text="foo(1)", tokens=0, stop_reason="cache")
+    assert completer.complete(hole("x = foo"), Request()) == Suggestion(
+        text="(1)", tokens=0, stop_reason="cache"
+    )
+    assert len(engine.calls) == 1
+    assert engine.calls[0]["stop"]("foo(1)\n") == 6
+
+
+@pytest.mark.parametrize(
+    ("place", "request_", "engine", "reason"),
+    [
+        (hole(language="rust"), Request(), FakeEngine("a"), "the model knows python, not rust"),
+        (hole(), Request(disabled=("python",)), FakeEngine("a"), "suggestions are switched off for python"),
+        (hole(), Request(), FakeEngine("a", "cancelled"), "the request was cancelled"),
+        (hole(), Request(), FakeEngine("", "deadline"), "the deadline passed before there was a suggestion"),
+        (hole(), Request(), FakeEngine(" \n"), "the model has nothing to add here"),
+        (hole(), Request(), FakeEngine(")"), "what the model wrote stands there already"),
+    ],
+)
+def test_silence_says_why(place: Hole, request_: Request, engine: FakeEngine, reason: str) -> None:
+    assert Completer(engine).complete(place, request_) == Silence(reason=reason)  # type: ignore[arg-type]
+
+
+def test_what_a_deadline_cut_is_shown_but_not_kept() -> None:
+    engine = FakeEngine("foo(", "deadline")
+    completer = Completer(engine)  # type: ignore[arg-type]
+    assert completer.complete(hole(), Request()) == Suggestion(text="foo(", tokens=7, stop_reason="deadline")
+    completer.complete(hole(), Request())
+    assert len(engine.calls) == 2
+
+
+def test_a_block_may_take_more_tokens_than_a_line_and_never_the_whole_window() -> None:
+    engine = FakeEngine("a")
+    completer = Completer(engine)  # type: ignore[arg-type]
+    completer.complete(hole("x = "), Request())
+    completer.complete(hole("def f():"), Request(max_lines=3))
+    completer.complete(hole("def g():"), Request(max_lines=50))
+    assert [call["max_tokens"] for call in engine.calls] == [64, 60, 128]

@@ -1,0 +1,52 @@
+import pytest
+
+from lsp_server.context import hole_at, language_of, relative_path
+from lsp_server.documents import Document
+
+
+def document(text: str, path: str = "/w/a.py", language_id: str = "python") -> Document:
+    return Document(path=path, language_id=language_id, text=text)
+
+
+@pytest.mark.parametrize(
+    ("path", "folders", "expected"),
+    [
+        ("/w/p/a.py", ["/w"], "p/a.py"),
+        ("/w/p/a.py", ["/w", "/w/p"], "a.py"),
+        ("/wide/a.py", ["/w"], "a.py"),
+        ("/w/a.py", ["/w/"], "a.py"),
+        ("C:\\w\\p\\a.py", ["c:\\w"], "p/a.py"),
+        ("untitled-1", [], "untitled-1"),
+        ("/x/y/z.py", [], "z.py"),
+    ],
+)
+def test_relative_path(path: str, folders: list[str], expected: str) -> None:
+    assert relative_path(path, folders) == expected
+
+
+def test_the_editors_language_counts_before_the_name() -> None:
+    assert language_of(document("", "/w/SConstruct", "python")) == "python"
+    assert language_of(document("", "/w/a.py", "plaintext")) == "python"
+    assert language_of(document("", "/w/a.rs", "rust")) == "rust"
+    assert language_of(document("", "/w/a", "")) == ""
+
+
+def test_line_ends_become_lf_on_both_sides() -> None:
+    hole = hole_at(document("a\r\nb\rc\r\n"), 4, folders=["/w"])
+    assert (hole.prefix, hole.suffix, hole.path) == ("a\nb", "\nc\n", "a.py")
+
+
+def test_neighbours_are_other_documents_of_the_same_language() -> None:
+    here = document("total_price = compute_price(cart_items)\n")
+    text = "def compute_price(cart_items):\r\n    total_price = 0\r\n"
+    others = [
+        here,
+        document(text, "/w/b.py"),
+        document(text, "/w/c.rs", "rust"),
+        document(text * 9999, "/w/d.py"),
+    ]
+    hole = hole_at(here, len(here.text), folders=["/w"], others=others)
+    (snippet,) = hole.neighbours
+    assert snippet.path == "b.py"
+    assert "\r" not in snippet.text
+    assert hole_at(here, 0, folders=["/w"]).neighbours == ()

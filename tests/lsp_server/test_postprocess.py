@@ -1,0 +1,119 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lsp_server.postprocess import clean, stopper, without_loops
+from lsp_server.trigger import Kind
+from model.fim import Hole
+
+
+def hole(text: str) -> Hole:
+    prefix, _, suffix = text.partition("|")
+    return Hole(path="a.py", language="python", prefix=prefix, suffix=suffix)
+
+
+@pytest.mark.parametrize(
+    ("place", "kind", "written", "shown"),
+    [
+        # the end of a line
+        ("x = |", "line", "1\ny = 2\n", "1"),
+        ("x = f(|", "line", "\n    a,\n    b,\n)\ny", "\n    a,\n    b,\n)"),
+        ("x = f(|)", "line", "a,\n    b)", "a,"),
+        ("x = |", "line", "'''a\nb'''\ny", "'''a\nb'''"),
+        ("x = |", "line", "f(a)  ", "f(a)"),
+        ("x = |b", "line", "a + ", "a + "),
+        ("x = | b", "line", "a + ", "a +"),
+        ('def f():\n    """Say.\n    |', "line", 'more."""\n    return 1\n', 'more."""'),
+        # the end of a block
+        ("def f():|", "block", "\n    return 1\n\ndef g():\n    pass\n", "\n    return 1"),
+        ("def f():\n    |\n", "block", "a\n    b\nc\n", "a\n    b"),
+        ("def f():\n    |\n", "block", "a\n    b\n\n\n", "a\n    b"),
+        (
+            "class A:\n    |\n",
+            "block",
+            "def f(self):\n        a\n    def g(self):",
+            "def f(self):\n        a",
+        ),
+        ("x = |", "line", "'ab\ufffdc'", "'ab"),
+        # nothing
+        ("x = |", "line", "", None),
+        ("x = |", "line", "   ", None),
+        ("x = |", "line", "\n\ny = 2", None),
+        ("    |", "block", " \n ", None),
+        # what follows on the line
+        ("f(|)", "line", "a)", "a"),
+        ("f(g(|))", "line", "a))", "a"),
+        ("f(g(|)", "line", "a))", "a)"),
+        ("f(g(|)", "line", "a)", "a)"),
+        ("f(|)", "line", "g(a))", "g(a)"),
+        ("f(|)", "line", "g(a)", "g(a)"),
+        ("f(|)", "line", ")", None),
+        ("print('|')", "line", "hello')", "hello"),
+        ("print('|'", "line", "hello'", "hello"),
+        ("x = | + total", "line", "a + total", "a"),
+        ("d = {'a': 1, 'b|': 2}", "line", "c': 2}", "c"),
+        ("x = [|]", "line", "a for a in b]", "a for a in b"),
+        ("f(\n    a, |)", "line", "b)", "b"),
+        # brackets that close nothing
+        ("x = f(a|", "line", "))", ")"),
+        ("x = a|", "line", ".b)", ".b"),
+        ("f(\n    g(a|\n)", "line", "), b", "), b"),
+        # lines that stand there already
+        ("x = 1\n|\ny = 2\n", "block", "z = 3\ny = 2\n", "z = 3"),
+        ("def f():\n    |\n    return 1\n", "block", "return 1\n", None),
+        ("x = |\nx = 1\n", "line", "1", None),
+        # over and over
+        ("|", "block", "a = 1\na = 1\na = 1\na = 1\n", "a = 1"),
+    ],
+)
+def test_what_is_shown(place: str, kind: Kind, written: str, shown: str | None) -> None:
+    assert clean(written, hole(place), kind, 12) == shown
+
+
+def test_at_most_so_many_lines() -> None:
+    text = "".join(f"\n    x{n} = {n}" for n in range(9))
+    shown = clean(text, hole("def f():|"), "block", 3)
+    assert shown == "\n    x0 = 0\n    x1 = 1\n    x2 = 2"
+    assert clean("a\n    b\n    c", hole("def f():\n    |"), "block", 1) == "a"
+
+
+def test_an_unfinished_last_line_is_dropped_unless_it_is_all() -> None:
+    place = hole("def f():|")
+    assert clean("\n    a = 1\n    b = (", place, "block", 12, finished=False) == "\n    a = 1"
+    assert clean("\n    a = ", place, "block", 12, finished=False) == "\n    a ="
+
+
+@pytest.mark.parametrize(
+    ("text", "cut"),
+    [
+        ("a\na\na", "a"),
+        ("a\na", "a\na"),
+        ("x\na\nb\na\nb\na\nb\ny", "x\na\nb"),
+        ("\n\n\n\na", "\n\n\n\na"),
+        ("    a\n  a\na", "    a\n  a\na"),
+    ],
+)
+def test_loops(text: str, cut: str) -> None:
+    assert without_loops(text) == cut
+
+
+PIECES = st.lists(
+    st.sampled_from(
+        ["a", " ", "\n", "    ", "(", ")", "[", "]", ":", "'", '"""', "#", "def ", ",", "é", "😀"]
+    ),
+    max_size=25,
+).map("".join)
+
+
+@given(PIECES, PIECES, PIECES, st.sampled_from(["line", "block"]), st.integers(1, 5))
+def test_what_is_shown_begins_what_was_written(
+    prefix: str, suffix: str, written: str, kind: Kind, max_lines: int
+) -> None:
+    place = Hole(path="a.py", language="python", prefix=prefix, suffix=suffix)
+    end = stopper(place, kind, max_lines)(written)
+    assert end is None or 0 <= end <= len(written)
+    shown = clean(written, place, kind, max_lines)
+    if shown is not None:
+        assert shown.strip()
+        assert written.startswith(shown)
+        assert shown.strip("\n").count("\n") < max_lines

@@ -1,0 +1,81 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lsp_server.settings import _KNOWN, Settings, read
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+KEYS = st.sampled_from([*_KNOWN, "other"])
+
+
+def test_nothing_sent_gives_defaults() -> None:
+    for raw in (None, {}, {"tabwright": {}}, {"tabwright": None}):
+        assert read(raw).settings == Settings()
+        assert read(raw).warnings == ()
+
+
+def test_every_key_in_both_shapes() -> None:
+    raw = {
+        "enable": False, "debounceMs": 0, "maxLines": 50, "deadlineMs": 50, "triggerMode": "invoked",
+        "languages": {"python": False}, "threads": 64, "model": "/m", "logLevel": "debug",
+    }  # fmt: skip
+    expected = Settings(
+        enable=False, debounce_ms=0, max_lines=50, deadline_ms=50, trigger_mode="invoked",
+        languages={"python": False}, threads=64, model="/m", log_level="debug",
+    )  # fmt: skip
+    assert read(raw).settings == read({"tabwright": raw}).settings == expected
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "allowed"),
+    [
+        ("enable", "yes", "true or false, not 'yes'; true is used"),
+        ("debounceMs", -1, "a whole number from 0 to 2000, not -1; 75 is used"),
+        ("debounceMs", 2001, "from 0 to 2000"),
+        ("maxLines", 0, "a whole number from 1 to 50, not 0; 12 is used"),
+        ("maxLines", True, "not true"),
+        ("maxLines", 2.5, "not 2.5"),
+        ("deadlineMs", 49, "from 50 to 10000"),
+        ("triggerMode", "always", "one of automatic, invoked, not 'always'; 'automatic' is used"),
+        ("triggerMode", ["automatic"], "one of automatic, invoked"),
+        ("languages", {"python": "no"}, "an object of language ids with true or false"),
+        ("languages", ["python"], "an object of language ids"),
+        ("threads", 65, "from 0 to 64"),
+        ("model", 5, "a path"),
+        ("logLevel", "loud", "one of error, warning, info, debug"),
+    ],
+)
+def test_a_bad_value_is_named_with_what_is_allowed(key: str, value: object, allowed: str) -> None:
+    reading = read({key: value, "enable": True} if key != "enable" else {key: value})
+    assert reading.settings == Settings()
+    (warning,) = reading.warnings
+    assert warning.startswith(f"Tabwright: the setting tabwright.{key} must be ")
+    assert allowed in warning
+
+
+def test_unknown_keys_and_things_that_are_no_object() -> None:
+    assert read({"maxLine": 3}).unknown == ("maxLine",)
+    (warning,) = read([1, 2]).warnings
+    assert warning == "Tabwright: the settings must be an object, not [1, 2]; defaults are used."
+
+
+def test_model_and_threads_count_at_start_only() -> None:
+    current = Settings(model="/mine", threads=2)
+    reading = read({"model": "/theirs", "threads": 2, "maxLines": 3}, current=current)
+    assert reading.settings == Settings(model="/mine", threads=2, max_lines=3)
+    assert reading.warnings == ("Tabwright: the setting tabwright.model takes effect after a restart.",)
+
+
+@given(st.dictionaries(KEYS, JSON))
+def test_anything_gives_settings_in_range(raw: dict[str, object]) -> None:
+    settings = read(raw).settings
+    assert 0 <= settings.debounce_ms <= 2000
+    assert 1 <= settings.max_lines <= 50
+    assert 50 <= settings.deadline_ms <= 10_000
+    assert settings.trigger_mode in ("automatic", "invoked")
+    assert 0 <= settings.threads <= 64
+    assert read(raw, current=Settings(model="/m")).settings.model == "/m"

@@ -1,0 +1,51 @@
+import pytest
+
+from lsp_server.trigger import decide
+from model.fim import Hole
+
+
+def hole(text: str, language: str = "python") -> Hole:
+    prefix, _, suffix = text.partition("|")
+    return Hole(path="a.py", language=language, prefix=prefix, suffix=suffix)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("x = |", "line"),
+        ("x = |\ny", "line"),
+        ("x = f(|)", "line"),
+        ("x = |f(a)", "line"),
+        ("f(|'a', b)", "line"),
+        ("pri|nt", "none"),
+        ("é|é", "none"),
+        ("x.|y", "line"),
+        ("x|)", "line"),
+        ("def f():|", "block"),
+        ("def f():   |", "block"),
+        ("def f():\n    |", "block"),
+        ("def f():\n    |\n    x", "block"),
+        ("def f():\n|\n", "block"),
+        ("|", "block"),
+        ("    # sort the list|", "block"),
+        ("# with a colon:|", "block"),
+        ('def f():\n    """Say."""|', "block"),
+        ('def f():\n    """Say.\n\n    More.\n    """|', "block"),
+        ('def f():\n    r"""Say."""|', "block"),
+        ('x = """Say."""|', "line"),
+        ("x = {'a':|}", "line"),
+        ("return|", "line"),
+        ('def f():\n    """Say.\n\n    |\n', "line"),
+        ('def f():\n    """Say.\n\n    for all:|\n', "line"),
+        ('x = "open|', "line"),
+        ('"""Doc\nfrom the start\n"""\nimport os\n|', "block"),
+        ('class A:\n    """Doc."""\n    |', "block"),
+    ],
+)
+def test_how_much(text: str, kind: str) -> None:
+    assert decide(hole(text), ["python"]).kind == kind
+
+
+def test_unknown_languages_are_named() -> None:
+    decision = decide(hole("x = |", "rust"), ["python"])
+    assert (decision.kind, decision.reason) == ("none", "the model knows python, not rust")

@@ -1,0 +1,88 @@
+"""Remembered keys and values never change what is computed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from model.serving.session import CHUNK, Session
+
+CLOSE = {"atol": 1e-3, "rtol": 0}
+
+
+@pytest.fixture
+def session(release_folder) -> Session:
+    return Session(release_folder / "model.onnx", window=320)
+
+
+def last_logits(session: Session, tokens: list[int]) -> np.ndarray:
+    """Logits after `tokens`, using what the session remembers."""
+    new = tokens[session.reuse(tokens) :]
+    for start in range(0, len(new), CHUNK):
+        logits, best = session.step(new[start : start + CHUNK])
+    assert session.tokens == tokens
+    assert best[0] == logits[0].argmax()
+    return logits[0].copy()
+
+
+def test_reuse_keeps_the_longest_common_start(session):
+    session.step([5, 6, 7, 8])
+    assert session.reuse([5, 6, 9, 8]) == 2
+    assert session.tokens == [5, 6]
+
+
+def test_reuse_always_leaves_a_token_to_run(session):
+    """The same prompt again has no logits unless its last token runs again."""
+    session.step([5, 6, 7, 8])
+    assert session.reuse([5, 6, 7, 8]) == 3
+    assert session.reuse([5]) == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda ids: [*ids, 40, 41],
+        lambda ids: ids[:-30],
+        lambda ids: [*ids[:-30], 77, *ids[-20:]],
+        lambda ids: [ids[0], 99, *ids[1:]],
+        lambda ids: ids,
+        lambda ids: ids[100:],
+    ],
+    ids=["typed on", "deleted", "edited above", "edited at the top", "asked again", "another place"],
+)
+def test_reused_memory_gives_what_a_fresh_session_gives(release_folder, session, rows, change):
+    before, after = rows[1][:200], change(rows[1][:200])
+    last_logits(session, before)
+    warm = last_logits(session, after)
+    cold = last_logits(Session(release_folder / "model.onnx", window=320), after)
+    np.testing.assert_allclose(warm, cold, **CLOSE)
+
+
+def test_window_can_be_filled_to_the_last_token(session, rows, reference):
+    row = rows[0][:320]
+    np.testing.assert_allclose(last_logits(session, row), reference.logits(row)[-1], **CLOSE)
+    with pytest.raises(AssertionError):
+        session.step([1])
+
+
+def test_memory_survives_many_rewinds(session, rows, reference):
+    """What lies behind a rewind is stale and must never be read."""
+    row = rows[1][:120]
+    for cut in (100, 3, 50, 1, 119):
+        last_logits(session, [*row[:cut], 44, 45, 46])
+    np.testing.assert_allclose(last_logits(session, row), reference.logits(row)[-1], **CLOSE)
+
+
+def test_threads_do_not_change_the_result(release_folder, session, rows):
+    other = Session(release_folder / "model.onnx", window=320, threads=2)
+    np.testing.assert_allclose(last_logits(session, rows[1]), last_logits(other, rows[1]), **CLOSE)
+
+
+def test_bindings_do_not_pile_up(session, rows):
+    """Every prompt has another length; only the lengths that come back may stay in memory."""
+    for length in range(70, 140):
+        session.rewind(0)
+        session.step(rows[1][:length])
+        session.rewind(0)
+        session.step(rows[1][:length], rows=length)
+    assert len(session._bindings) <= 1
