@@ -33,7 +33,12 @@ def humaneval(
         float, typer.Option(min=0, help="0 is greedy, for one sample. E.g. --temperature 0.2")
     ] = 0.0,
     top_p: Annotated[float, typer.Option(help="Nucleus to draw from, up to 1. E.g. --top-p 0.95")] = 1.0,
-    max_tokens: Annotated[int, typer.Option(min=1, help="Longest completion. E.g. --max-tokens 300")] = 384,
+    max_tokens: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Longest completion; default 384, or 3/8 of the window. E.g. --max-tokens 300"
+        ),
+    ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Only the first problems, for a quick look. E.g. --limit 20")
     ] = None,
@@ -91,14 +96,17 @@ def humaneval(
         ks = sorted({int(part) for part in k.split(",")})
     except ValueError as error:
         raise ConfigError(f"--k {k!r} is not a list of numbers such as 1,10") from error
-    sampling = Sampling(
-        samples=samples, temperature=temperature, top_p=top_p, max_tokens=max_tokens, seed=seed
-    )
     engine = None
     if not (gold or empty):
         from model.serving.engine import Engine
 
         engine = Engine.load(model, threads=threads)
+    if max_tokens is None:
+        # A small window is for the prompt first.
+        max_tokens = 384 if engine is None else min(384, engine.release.window * 3 // 8)
+    sampling = Sampling(
+        samples=samples, temperature=temperature, top_p=top_p, max_tokens=max_tokens, seed=seed
+    )
     evaluation.run(
         engine=engine,
         reference=(lambda problem: problem.canonical_solution) if gold else (lambda _: ""),

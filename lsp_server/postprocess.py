@@ -25,7 +25,8 @@ def stopper(hole: Hole, kind: Kind, max_lines: int) -> Callable[[str], int | Non
     """The engine's stop rule: where the text so far is complete, as a character offset, or None.
 
     A line ends at its line end; with nothing behind the cursor, brackets that it opens are closed first,
-    unless it is a line of a string. A block ends as `syntax.block_end` says. Neither has more than `max_lines` lines.
+    unless it is a line of a string. A block ends as `syntax.block_end` says. Neither has more than
+    `max_lines` lines.
     """
     head, rest = hole_line(hole)
     physical = bool(rest.strip()) or state_at_cursor(hole).inside == "string"

@@ -74,7 +74,7 @@ def hole_line(hole: Hole) -> tuple[str, str]:
 
 
 def state_at_cursor(hole: Hole) -> syntax.Lexical:
-    """In a string or comment, and the brackets open, read from the last statement that surely begins afresh."""
+    """In a string or comment, and the open brackets, read from the last place that surely begins afresh."""
     recent = hole.prefix[-_READ_BACK:]
     starts = [found.start() for found in _FRESH_START.finditer(recent)]
     return syntax.lexical(recent[starts[-1] :] if starts else recent, hole.language)

@@ -17,6 +17,7 @@ Not here: where holes are drawn (data_pipeline/holes.py), which neighbours are c
 
 from __future__ import annotations
 
+import bisect
 from dataclasses import dataclass
 from typing import Literal
 
@@ -113,11 +114,10 @@ def _before_prefix(hole: Hole, tokenizer: Tokenizer, budget: int) -> list[int]:
     if budget < _SMALLEST_BUDGET:
         raise ConfigError(f"a prompt budget of {budget} tokens is too small; use at least {_SMALLEST_BUDGET}")
     ids: list[int] = []
-    for snippet in hole.neighbours:
+    for snippet in reversed(hole.neighbours):  # the best stands last, next to this file: it is kept longest
         piece = [tokenizer.file_sep, *tokenizer.encode(f"{snippet.path}\n{snippet.text}")]
-        if len(ids) + len(piece) > budget // 4:
-            break
-        ids += piece
+        if len(ids) + len(piece) <= budget // 4:
+            ids = piece + ids
     header = tokenizer.encode(f"{hole.path}\n")[-budget // 8 :]
     ids += [tokenizer.file_sep, *header, tokenizer.fim_prefix, tokenizer.fim_suffix]
     # Half the window while the text above is surely short, else a quarter: one step, not one a keystroke,
@@ -136,11 +136,15 @@ def _visible_prefix(hole: Hole, tokenizer: Tokenizer, room: int) -> str:
     """
     step = max(1, room * 3 // 4)  # characters: about a quarter of the room, at three characters a token
     start = max(0, len(hole.prefix) - room * _CHARACTERS_PER_TOKEN)
-    start = -(-start // step) * step
+    first = start = -(-start // step) * step
+    # One encoding says how many tokens follow each place; a cut changes no token but the one it falls into.
+    places = tokenizer.token_starts(hole.prefix[first:])
     while True:
-        text = hole.prefix[_line_start(hole.prefix, start) :]
-        if len(tokenizer.encode(text)) <= room:
-            return text
+        cut = _line_start(hole.prefix, start)
+        if len(places) - bisect.bisect_left(places, cut - first) <= room:
+            text = hole.prefix[cut:]
+            if len(tokenizer.encode(text)) <= room:
+                return text
         start += step
 
 

@@ -134,9 +134,9 @@ class Tokenizer:
         """Ids of the text; no sentinel is added, and none can come from the text."""
         return self._backend.encode(text, add_special_tokens=False).ids
 
-    def encode_batch(self, texts: list[str]) -> list[list[int]]:
-        """`encode` of many texts, on all cores."""
-        return [e.ids for e in self._backend.encode_batch_fast(texts, add_special_tokens=False)]
+    def token_starts(self, text: str) -> list[int]:
+        """For each token of `encode(text)` the character offset at which it begins, in order."""
+        return [start for start, _ in self._backend.encode(text, add_special_tokens=False).offsets]
 
     def encode_stable(self, text: str) -> tuple[list[int], str]:
         """Ids up to the last boundary that no further typing can move, and the text behind it.

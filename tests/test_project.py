@@ -53,6 +53,17 @@ def test_architecture_names_every_module() -> None:
     assert [m for m in modules if f"`{m}`" not in text] == []
 
 
+def test_onnxruntime_is_imported_in_one_place_only() -> None:
+    """That place switches its telemetry off before the import."""
+    importers = [
+        str(p.relative_to(ROOT))
+        for d in ("model", "lsp_server", "data_pipeline", "eval")
+        for p in (ROOT / d).rglob("*.py")
+        if re.search(r"^\s*(import|from) onnxruntime|import_module\(.onnxruntime", p.read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+    assert importers == [str(Path("model/serving/runtime.py"))]
+
+
 def test_no_machine_path_or_third_party_source_is_tracked() -> None:
     import subprocess
 

@@ -141,7 +141,7 @@ async def test_a_request_that_waits_its_debounce_costs_nothing(tmp_path: Path) -
         assert time.monotonic() - start < 0.25
 
 
-async def test_the_deadline_counts_from_the_start_of_decoding(tmp_path: Path) -> None:
+async def test_switched_off_and_on_again(tmp_path: Path) -> None:
     async with fake_editor(tmp_path, {"enable": False}) as editor:
         assert await suggestion(editor, "# fake: abc\ny = |") is None
         editor.configure({"tabwright": {"enable": True, "debounceMs": 0}})
