@@ -49,8 +49,8 @@ PLACES = (
     ),
     Place(
         title="below a comment that says what to do",
-        after="        # never release more units than are reserved",
-        missing="\n        quantity = min(quantity, item.reserved)\n        item.reserved -= quantity",
+        after="        # never release more units than are reserved\n        ",
+        missing="quantity = min(quantity, item.reserved)\n        item.reserved -= quantity",
     ),
     Place(
         title="between code above and below",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lsp_server import postprocess, trigger
@@ -74,20 +74,23 @@ class Completer:
         if known is not None:
             return Suggestion(text=known, tokens=0, stop_reason="cache")
 
-        prompt = fim.render(hole, engine.tokenizer, engine.release.window - self._reserve)
+        # What surely comes first need not be left to the model: asked as if it had been typed.
+        asked = replace(hole, prefix=hole.prefix + decision.lead)
+        prompt = fim.render(asked, engine.tokenizer, engine.release.window - self._reserve)
         completion = engine.generate(
             prompt,
             max_tokens=self._limit(decision.kind, request.max_lines),
-            stop=postprocess.stopper(hole, decision.kind, request.max_lines),
+            stop=postprocess.stopper(asked, decision.kind, request.max_lines),
             cancelled=request.cancelled,
             deadline=request.deadline,
         )
         if completion.stop_reason == "cancelled":
             return Silence(reason="the request was cancelled")
         whole = completion.stop_reason not in ("deadline", "length")
-        text = postprocess.clean(completion.text, hole, decision.kind, request.max_lines, finished=whole)
+        text = postprocess.clean(completion.text, asked, decision.kind, request.max_lines, finished=whole)
         if text is None:
             return Silence(reason=_why_empty(completion.stop_reason, completion.text))
+        text = decision.lead + text
         if completion.stop_reason != "deadline":
             self.cache.keep(hole, shape, text)
         return Suggestion(text=text, tokens=completion.tokens, stop_reason=completion.stop_reason)

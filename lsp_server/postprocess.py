@@ -17,6 +17,8 @@ from model.fim import Hole
 
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 _HALF_A_CHARACTER = "\ufffd"  # what bytes that are no text decode to
+# Five times in a row, longer pieces three times. Rulers and long numbers are no stutter, see `_stutter`.
+_STUTTER = re.compile(r"([^\n]{2,7}?)\1{4,}|([^\n]{8,40}?)\2{2,}")
 _LONGEST_REPEATED = 3  # lines
 _TIMES = 3
 
@@ -44,11 +46,20 @@ def stopper(hole: Hole, kind: Kind, max_lines: int) -> Callable[[str], int | Non
         return None
 
     def end(text: str) -> int | None:
-        ends = [_line_limit(text, max_lines)]
+        ends = [_line_limit(text, max_lines), _stutter(text)]
         ends.append(syntax.block_end(head, text, hole.language) if kind == "block" else end_of_line(text))
         return min((one for one in ends if one is not None), default=None)
 
     return end
+
+
+def _stutter(text: str) -> int | None:
+    """The start of the line on which the same few words come over and over: the model has lost its way."""
+    for found in _STUTTER.finditer(text):
+        piece = found.group(1) or found.group(2)
+        if re.search(r"\w", piece) and re.search(r"\W", piece):
+            return max(0, text.rfind("\n", 0, found.start()))
+    return None
 
 
 def _line_limit(text: str, max_lines: int) -> int | None:

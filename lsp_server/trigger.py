@@ -7,7 +7,8 @@ The rule, first match wins. `rest` is what stands behind the cursor on its line.
     line     the rest holds anything but blanks; a block would push it away
     line     the cursor is within a string, such as a docstring
     block    the line is empty so far, blanks apart
-    block    the line is a comment, opens a block (ends with a colon), or ends a docstring
+    block    the line is a comment
+    block    the line opens a block (ends with a colon) or ends a docstring: on the next line, indented
     line     otherwise
 
 Pure. How a line and a block end is told in postprocess.py.
@@ -32,15 +33,17 @@ _FRESH_START = re.compile(
     r"^[ \t]*(?:async def|def|class) \w|^@\w|^import \w|^from \S+ import |^(?:if|for|with) .*:$", re.MULTILINE
 )
 _READ_BACK = 8000  # characters
+_INDENTED = re.compile(r":[ \t]*\n([ \t]+)\S")
 _WITHIN_WORD = re.compile(r"\w\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """How much to suggest, and why."""
+    """How much to suggest, and why. `lead` is the line end and indentation that surely come first."""
 
     kind: Kind
     reason: str
+    lead: str = ""
 
 
 def decide(hole: Hole, languages: Collection[str]) -> Decision:
@@ -62,9 +65,10 @@ def decide(hole: Hole, languages: Collection[str]) -> Decision:
     if head.lstrip().startswith(syntax.language(hole.language).line_comment):
         return Decision(kind="block", reason="the line is a comment")
     if head.rstrip().endswith(":"):
-        return Decision(kind="block", reason="the line opens a block")
+        lead = "\n" + _indentation(head) + _indentation_step(hole)
+        return Decision(kind="block", reason="the line opens a block", lead=lead)
     if _ends_docstring(hole, head):
-        return Decision(kind="block", reason="the line ends a docstring")
+        return Decision(kind="block", reason="the line ends a docstring", lead="\n" + _indentation(head))
     return Decision(kind="line", reason="the line has begun")
 
 
@@ -78,6 +82,16 @@ def state_at_cursor(hole: Hole) -> syntax.Lexical:
     recent = hole.prefix[-_READ_BACK:]
     starts = [found.start() for found in _FRESH_START.finditer(recent)]
     return syntax.lexical(recent[starts[-1] :] if starts else recent, hole.language)
+
+
+def _indentation(line: str) -> str:
+    return line[: len(line) - len(line.lstrip(" \t"))]
+
+
+def _indentation_step(hole: Hole) -> str:
+    """What one level of indentation is in this file: its first indented line's, four spaces without one."""
+    found = _INDENTED.search(hole.prefix) or _INDENTED.search(hole.suffix)
+    return found.group(1) if found else "    "
 
 
 def _ends_docstring(hole: Hole, head: str) -> bool:

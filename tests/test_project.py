@@ -59,7 +59,11 @@ def test_onnxruntime_is_imported_in_one_place_only() -> None:
         str(p.relative_to(ROOT))
         for d in ("model", "lsp_server", "data_pipeline", "eval")
         for p in (ROOT / d).rglob("*.py")
-        if re.search(r"^\s*(import|from) onnxruntime|import_module\(.onnxruntime", p.read_text(encoding="utf-8"), re.MULTILINE)
+        if re.search(
+            r"^\s*(import|from) onnxruntime|import_module\(.onnxruntime",
+            p.read_text(encoding="utf-8"),
+            re.MULTILINE,
+        )
     ]
     assert importers == [str(Path("model/serving/runtime.py"))]
 

@@ -117,3 +117,17 @@ def test_what_is_shown_begins_what_was_written(
         assert shown.strip()
         assert written.startswith(shown)
         assert shown.strip("\n").count("\n") < max_lines
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a = 1\nb = [2, 1, 1, 1, 1, 1, 1, 1", "a = 1"),
+        ('self._get("b = self._get("b = self._get("b = self._get("b = self._get("b', None),
+        ("size = 1000000000000000", "size = 1000000000000000"),
+        ("ruler = '=-=-=-=-=-=-=-=-=-'", "ruler = '=-=-=-=-=-=-=-=-=-'"),
+    ],
+)
+def test_the_same_words_over_and_over_are_not_shown(text: str, shown: str | None) -> None:
+    hole = Hole(path="a.py", language="python", prefix="def f():\n    x = 1\n", suffix="")
+    assert clean(text, hole, "block", 12) == shown

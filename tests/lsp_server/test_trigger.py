@@ -49,3 +49,19 @@ def test_how_much(text: str, kind: str) -> None:
 def test_unknown_languages_are_named() -> None:
     decision = decide(hole("x = |", "rust"), ["python"])
     assert (decision.kind, decision.reason) == ("none", "the model knows python, not rust")
+
+
+@pytest.mark.parametrize(
+    ("prefix", "lead"),
+    [
+        ("def f():", "\n    "),
+        ("def f():\n  if x:", "\n    "),
+        ("class A:\n\tdef f(self):", "\n\t\t"),
+        ('def f():\n    """Says hello."""', "\n    "),
+        ("x = 1\n", ""),
+        ("# a comment", ""),
+    ],
+)
+def test_what_surely_comes_first(prefix: str, lead: str) -> None:
+    hole = Hole(path="a.py", language="python", prefix=prefix, suffix="")
+    assert decide(hole, ["python"]).lead == lead
