@@ -50,8 +50,9 @@ def build(
     from data_pipeline.progress import Progress
 
     console = Console()
-    # About 2.9 characters a token: a chunk then fills a row and seldom overflows it.
-    characters = length * 3
+    # A chunk then fills a row and seldom overflows it: code has about 3.4 characters a token, and the prompt its
+    # path and sentinels.
+    characters = max(200, int(length * 2.93))
     config = pipeline.BuildConfig(
         vocabulary=vocabulary,
         length=length,
