@@ -50,8 +50,8 @@ def build(
     from data_pipeline.progress import Progress
 
     console = Console()
-    # A chunk then fills a row and seldom overflows it: code has about 3.4 characters a token, and the prompt its
-    # path and sentinels.
+    # A chunk then fills a row and seldom overflows it: code has 3.4 characters a token, and a prompt has
+    # its path and sentinels besides.
     characters = max(200, int(length * 2.93))
     config = pipeline.BuildConfig(
         vocabulary=vocabulary,
