@@ -3,8 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 ifeq ($(OS),Windows_NT)
 BIN := $(VENV)/Scripts
+EXE := .exe
 else
 BIN := $(VENV)/bin
+EXE :=
 endif
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
@@ -26,17 +28,17 @@ lint: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-$(BIN)/python:
+$(BIN)/python$(EXE):
 	$(PYTHON) -c "import sys; v = sys.version_info[:2]; sys.exit(v < (3, 11) and 'Tabwright needs Python 3.11 or newer, this is %d.%d' % v)"
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.serve: pyproject.toml constraints.txt | $(BIN)/python
+$(VENV)/.serve: pyproject.toml constraints.txt | $(BIN)/python$(EXE)
 	$(PIP) install --quiet --constraint constraints.txt --editable ".[cpu]"
 	$(BIN)/python -c "open('$(VENV)/.serve', 'w').close()"
 
-$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python
+$(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python$(EXE)
 	$(PIP) install --quiet --constraint constraints.txt --editable ".[cpu,data,train,eval,dev]"
 	$(BIN)/python -c "open('$(VENV)/.dev', 'w').close()"
 
 clean:
-	$(PYTHON) -c "import shutil; [shutil.rmtree(d, ignore_errors=True) for d in ('$(VENV)', 'dist', '.mypy_cache', '.ruff_cache', '.pytest_cache')]"
+	$(PYTHON) -c "import shutil; [shutil.rmtree(d, ignore_errors=True) for d in ('$(VENV)', 'dist', '.mypy_cache', '.ruff_cache', '.pytest_cache', '.hypothesis')]"

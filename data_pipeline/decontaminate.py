@@ -41,7 +41,7 @@ def humaneval_file() -> Path:
 
 
 def read_benchmark(path: Path) -> Benchmark:
-    """Grams of a JSONL or JSONL.gz file: every text field of every line. Raises DataError."""
+    """Grams of a JSONL or JSONL.gz file: prompt, canonical_solution and suffix of each line."""
     try:
         raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         records = [json.loads(line) for line in raw.decode("utf-8").splitlines() if line.strip()]
@@ -49,11 +49,13 @@ def read_benchmark(path: Path) -> Benchmark:
         raise DataError(f"the benchmark file {path} is not JSON lines: {error}") from error
     grams: set[str] = set()
     for record in records:
+        if not isinstance(record, dict):
+            raise DataError(f"the benchmark file {path} has a line that is no JSON object: {record!r:.60}")
         fields = (record.get(name) for name in ("prompt", "canonical_solution", "suffix"))
         grams.update(word_grams("\n".join(text for text in fields if isinstance(text, str))))
     if not grams:
         raise DataError(
-            f"the benchmark file {path} has neither `prompt` nor `canonical_solution` in any line"
+            f"the benchmark file {path} has no line with ten words of `prompt` and `canonical_solution`"
         )
     return Benchmark(name=path.name.split(".")[0], grams=frozenset(grams))
 

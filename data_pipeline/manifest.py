@@ -78,18 +78,22 @@ def read_manifest(path: Path) -> Manifest:
         raise DataError(
             f"the manifest {path} names the language {data['language']!r}; known are {', '.join(languages())}"
         )
+    platforms = data.get("platforms", [])
+    if not isinstance(platforms, list) or not all(isinstance(p, str) for p in platforms):
+        raise DataError(f"the manifest {path}: `platforms` must be a list of platform tags")
     entries = data.get("packages")
     if not isinstance(entries, list) or not entries:
         raise DataError(f"the manifest {path} lists no packages; add at least one to `packages`")
     packages = tuple(_package(entry, path) for entry in entries)
-    names = [p.name for p in packages]
+    # As PyPI compares names, so that no spelling puts one project into two splits.
+    names = [re.sub(r"[-_.]+", "-", p.name).lower() for p in packages]
     if twice := sorted({n for n in names if names.count(n) > 1}):
         raise DataError(f"the manifest {path} names {', '.join(twice)} twice; a project belongs to one split")
     return Manifest(
         name=data["name"],
         language=data["language"],
         python_version=data["python_version"],
-        platforms=tuple(data.get("platforms", ())),
+        platforms=tuple(platforms),
         packages=packages,
         sha256=hashlib.sha256(raw).hexdigest(),
     )
@@ -99,6 +103,8 @@ def _package(entry: Any, path: Path) -> Package:
     if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
         raise DataError(f"the manifest {path} has a package without a `name`: {entry!r:.80}")
     name = entry["name"]
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+        raise DataError(f"the manifest {path}: {name!r:.80} is not the name of a PyPI project")
     for field in ("version", "wheel", "license", "sha256", "split"):
         if not isinstance(entry.get(field), str):
             raise DataError(f"the manifest {path}: package {name} lacks the text field `{field}`")

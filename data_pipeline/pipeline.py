@@ -4,9 +4,11 @@
     out/tokenizer/tokenizer.json                          the byte-level BPE
     out/shards/<split>-<epoch>.npy, manifest.json         what training reads
 
-A step records a fingerprint of everything that it depends on and is skipped when that has not changed. Every
-file is written under a temporary name and renamed, so a killed build goes on where it stopped. The same
-manifest and configuration give the same bytes.
+A step records a fingerprint of its inputs (manifest, benchmarks, configuration, the steps before it,
+VERSION) and the checksums of its files. It is skipped when the inputs have not changed and the files are
+whole. The record is withdrawn before the first file is written and comes back after the last, and every file
+is written under a temporary name and renamed, so a killed build never looks done and goes on where it
+stopped. The same manifest and configuration, with the libraries of constraints.txt, give the same bytes.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from data_pipeline.progress import Progress
 from data_pipeline.report import Tally
 from model.errors import ConfigError, DataError
 from model.fim import Snippet, training_tokens
-from model.shards import MANIFEST, read_shard, shard_name, write_shard
+from model.shards import MANIFEST, shard_name, write_shard
 from model.tokenizer import Tokenizer
 
 # Raised when a change of the code changes what the same inputs give.
@@ -59,12 +61,12 @@ class BuildConfig:
 
     @property
     def budget(self) -> int:
-        """Prompt tokens within a row: what serving leaves for the prompt, see `prompt_budget`."""
+        """Prompt tokens within a row, see `prompt_budget`."""
         return prompt_budget(self.length)
 
 
 def prompt_budget(length: int) -> int:
-    """Tokens of a window that the prompt may take; the rest is for the middle."""
+    """Tokens of a row that the prompt may take; the rest is for the middle. Serving leaves more for it."""
     return length * 7 // 8
 
 
@@ -94,7 +96,7 @@ def clean(manifest: Manifest, out: Path, cache: Path, benchmarks: Sequence[Path]
     if _is_done(out / "clean.json", key):
         progress.skip("clean")
         return key
-    out.mkdir(parents=True, exist_ok=True)
+    _withdraw(out / "clean.json")
     with progress.task("fetch", len(manifest.packages), "packages") as advance:
         sources.fetch(manifest, cache, on_package=lambda _: advance(1))
     tally = Tally()
@@ -123,7 +125,8 @@ def clean(manifest: Manifest, out: Path, cache: Path, benchmarks: Sequence[Path]
         _write_documents(out / f"documents-{split}.jsonl.gz", own)
         record["kept"][split] = {"documents": len(own), "characters": sum(len(d.text) for d in own)}
     record["benchmarks"] = [b.name for b in listed]
-    _write_json(out / "clean.json", {"fingerprint": key, **record})
+    files = _checksums([out / f"documents-{split}.jsonl.gz" for split in SPLITS])
+    _write_json(out / "clean.json", {"fingerprint": key, "files": files, **record})
     return key
 
 
@@ -157,7 +160,7 @@ def train_tokenizer(
     if _is_done(out / "step.json", key):
         progress.skip("tokenizer")
         return Tokenizer.load(path)
-    out.mkdir(parents=True, exist_ok=True)
+    _withdraw(out / "step.json")
     documents = list(read_documents(clean_folder / "documents-train.jsonl.gz"))
     random.Random(f"{VERSION}:tokenizer").shuffle(documents)  # noqa: S311 - a sample, not a secret
 
@@ -173,7 +176,7 @@ def train_tokenizer(
         tokenizer = Tokenizer.train(sample, vocabulary=config.vocabulary)
         advance(1)
     _write_text(path, tokenizer.to_json())
-    _write_json(out / "step.json", {"fingerprint": key, "sha256": tokenizer.sha256})
+    _write_json(out / "step.json", {"fingerprint": key, "files": _checksums([path])})
     return tokenizer
 
 
@@ -195,13 +198,14 @@ def pack_shards(
         progress.skip("pack")
         record: dict[str, Any] = json.loads((out / MANIFEST).read_text(encoding="utf-8"))
         return record
-    out.mkdir(parents=True, exist_ok=True)
+    _withdraw(out / MANIFEST)
     shards: dict[str, Any] = {}
     wanted = [("train", e) for e in range(config.epochs)] + [("validation", 0), ("test", 0)]
     for split, epoch in wanted:
         path = out / shard_name(split, epoch)
         stamp = path.with_suffix(".json")
-        if not (_is_done(stamp, key) and path.exists()):
+        if not _is_done(stamp, key):
+            _withdraw(stamp)
             documents = list(read_documents(clean_folder / f"documents-{split}.jsonl.gz"))
             if split == "train":
                 documents = _portion(documents, config, epoch)
@@ -220,14 +224,15 @@ def pack_shards(
                 stamp,
                 {
                     "fingerprint": key,
+                    "files": (files := _checksums([path])),
                     "rows": len(rows),
                     "tokens": content,
                     "characters": sum(len(d.text) for d in documents),
-                    "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+                    "sha256": files[path.name],
                 },
             )
         entry = json.loads(stamp.read_text(encoding="utf-8"))
-        shards[path.name] = {k: v for k, v in entry.items() if k != "fingerprint"}
+        shards[path.name] = {k: v for k, v in entry.items() if k not in ("fingerprint", "files")}
     clean_record = json.loads((clean_folder / "clean.json").read_text(encoding="utf-8"))
     record = {
         "fingerprint": key,
@@ -241,12 +246,11 @@ def pack_shards(
             "projects": {s: [p.name for p in manifest.packages if p.split == s] for s in SPLITS},
             "licenses": sorted({p.license for p in manifest.packages if p.split == "train"}),
         },
-        "clean": {k: v for k, v in clean_record.items() if k != "fingerprint"},
+        "clean": {k: v for k, v in clean_record.items() if k not in ("fingerprint", "files")},
         "shards": shards,
     }
-    for name in shards:
-        read_shard(out / name)
     _write_text(out / "tokenizer.json", tokenizer.to_json())
+    record["files"] = _checksums([out / "tokenizer.json", *(out / name for name in shards)])
     _write_json(out / MANIFEST, record)
     return record
 
@@ -315,10 +319,29 @@ def _fingerprint(*parts: object) -> str:
 
 
 def _is_done(record: Path, key: str) -> bool:
+    """Whether the record is of these inputs, and the files that it names are as they were written."""
     try:
-        return bool(json.loads(record.read_text(encoding="utf-8")).get("fingerprint") == key)
-    except (OSError, ValueError):
+        found = json.loads(record.read_text(encoding="utf-8"))
+        if found["fingerprint"] != key:
+            return False
+        files: dict[str, str] = found["files"]
+        return files == _checksums([record.parent / name for name in files])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
+
+
+def _withdraw(record: Path) -> None:
+    """Take a step's record away before its files change; make the folder where there is none."""
+    record.parent.mkdir(parents=True, exist_ok=True)
+    record.unlink(missing_ok=True)
+
+
+def _checksums(paths: Sequence[Path]) -> dict[str, str]:
+    found = {}
+    for path in paths:
+        with path.open("rb") as file:
+            found[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
 
 
 def _write_json(path: Path, record: dict[str, Any]) -> None:

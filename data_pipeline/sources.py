@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -31,20 +32,26 @@ def fetch(manifest: Manifest, cache: Path, *, on_package: Callable[[Package], No
     cache.mkdir(parents=True, exist_ok=True)
     for package in manifest.packages:
         path = cache / package.wheel
-        if not path.exists():
-            _download(package, manifest, cache)
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
-        if found != package.sha256:
-            raise DataError(
-                f"{path} has sha256 {found[:12]}…, the manifest says {package.sha256[:12]}… for "
-                f"{package.name}; delete the file and try again, or correct the manifest"
-            )
+        if path.exists():
+            _check(path, package, "delete the file and try again, or correct the manifest")
+        else:
+            with tempfile.TemporaryDirectory(dir=cache, prefix="incoming-") as incoming:
+                got = _download(package, manifest, Path(incoming))
+                _check(got, package, "correct the manifest")
+                got.replace(path)
         on_package(package)
 
 
-def _download(package: Package, manifest: Manifest, cache: Path) -> None:
-    incoming = cache / "incoming"
-    incoming.mkdir(exist_ok=True)
+def _check(path: Path, package: Package, way_out: str) -> None:
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if found != package.sha256:
+        raise DataError(
+            f"{path} has sha256 {found[:12]}…, the manifest says {package.sha256[:12]}… "
+            f"for {package.name}; {way_out}"
+        )
+
+
+def _download(package: Package, manifest: Manifest, incoming: Path) -> Path:
     abi = "cp" + manifest.python_version.replace(".", "")
     # No "--require-hashes": pip would refuse before we could say which package and what to do about it.
     command = [
@@ -69,7 +76,7 @@ def _download(package: Package, manifest: Manifest, cache: Path) -> None:
             f"pip fetched {others} for {package.name}, the manifest names {package.wheel}; "
             "correct the manifest"
         )
-    got.replace(cache / package.wheel)
+    return got
 
 
 def read_wheel(package: Package, path: Path, language: str) -> Iterator[Document | Drop]:

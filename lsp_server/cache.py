@@ -59,6 +59,8 @@ class Cache:
         if not typed or not last.text.startswith(typed):
             return None
         left = last.text[len(typed) :]
+        if left[:1] in (" ", "\t") and not typed.rpartition("\n")[2].strip():
+            return None  # within an indentation: the editor has its own idea of it, and Tab would indent
         return left if left.strip() else None
 
 

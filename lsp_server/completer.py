@@ -80,17 +80,17 @@ class Completer:
         completion = engine.generate(
             prompt,
             max_tokens=self._limit(decision.kind, request.max_lines),
-            stop=postprocess.stopper(asked, decision.kind, request.max_lines),
+            stop=postprocess.stopper(hole, decision.kind, request.max_lines, lead=decision.lead),
             cancelled=request.cancelled,
             deadline=request.deadline,
         )
         if completion.stop_reason == "cancelled":
             return Silence(reason="the request was cancelled")
         whole = completion.stop_reason not in ("deadline", "length")
-        text = postprocess.clean(completion.text, asked, decision.kind, request.max_lines, finished=whole)
+        written = postprocess.settle(decision.lead, completion.text)
+        text = postprocess.clean(written, hole, decision.kind, request.max_lines, finished=whole)
         if text is None:
             return Silence(reason=_why_empty(completion.stop_reason, completion.text))
-        text = decision.lead + text
         if completion.stop_reason != "deadline":
             self.cache.keep(hole, shape, text)
         return Suggestion(text=text, tokens=completion.tokens, stop_reason=completion.stop_reason)

@@ -11,26 +11,31 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from lsp_server.trigger import Kind, hole_line, state_at_cursor
+from lsp_server.trigger import Kind, hole_line, logical_line, recent_text, state_at_cursor
 from model import syntax
 from model.fim import Hole
 
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 _HALF_A_CHARACTER = "\ufffd"  # what bytes that are no text decode to
-# Five times in a row, longer pieces three times. Rulers and long numbers are no stutter, see `_stutter`.
-_STUTTER = re.compile(r"([^\n]{2,7}?)\1{4,}|([^\n]{8,40}?)\2{2,}")
+# Short pieces are common in tables, longer ones are not. Rulers are no stutter, see `_stutter`.
+_STUTTER = re.compile(r"(\w)\1{59,}|([^\n]{2,7}?)\2{11,}|([^\n]{8,40}?)\3{3,}")
+_STUTTER_WITHIN = 500  # characters from the end
 _LONGEST_REPEATED = 3  # lines
 _TIMES = 3
 
 
-def stopper(hole: Hole, kind: Kind, max_lines: int) -> Callable[[str], int | None]:
+def stopper(hole: Hole, kind: Kind, max_lines: int, *, lead: str = "") -> Callable[[str], int | None]:
     """The engine's stop rule: where the text so far is complete, as a character offset, or None.
 
     A line ends at its line end; with nothing behind the cursor, brackets that it opens are closed first,
     unless it is a line of a string. A block ends as `syntax.block_end` says. Neither has more than
-    `max_lines` lines.
+    `max_lines` lines. With a `lead`, which stands between the cursor and the text, the block is still that
+    of the cursor's line.
     """
     head, rest = hole_line(hole)
+    # A statement over several lines has the depth of its first.
+    logical = logical_line(hole)
+    block_head = logical[: len(logical) - len(logical.lstrip(" \t"))] + head.lstrip(" \t")
     physical = bool(rest.strip()) or state_at_cursor(hole).inside == "string"
 
     def end_of_line(text: str) -> int | None:
@@ -46,18 +51,23 @@ def stopper(hole: Hole, kind: Kind, max_lines: int) -> Callable[[str], int | Non
         return None
 
     def end(text: str) -> int | None:
+        text = lead + text
         ends = [_line_limit(text, max_lines), _stutter(text)]
-        ends.append(syntax.block_end(head, text, hole.language) if kind == "block" else end_of_line(text))
-        return min((one for one in ends if one is not None), default=None)
+        ends.append(
+            syntax.block_end(block_head, text, hole.language) if kind == "block" else end_of_line(text)
+        )
+        first = min((one for one in ends if one is not None), default=None)
+        return None if first is None else max(0, first - len(lead))
 
     return end
 
 
 def _stutter(text: str) -> int | None:
     """The start of the line on which the same few words come over and over: the model has lost its way."""
-    for found in _STUTTER.finditer(text):
-        piece = found.group(1) or found.group(2)
-        if re.search(r"\w", piece) and re.search(r"\W", piece):
+    skipped = max(0, len(text) - _STUTTER_WITHIN)
+    for found in _STUTTER.finditer(text, skipped):
+        piece = found.group(2) or found.group(3)
+        if piece is None or (re.search(r"\w", piece) and re.search(r"\W", piece)):
             return max(0, text.rfind("\n", 0, found.start()))
     return None
 
@@ -81,6 +91,9 @@ def clean(text: str, hole: Hole, kind: Kind, max_lines: int, *, finished: bool =
         text = text[: text.rstrip("\n").rfind("\n")]  # the last line stops anywhere
     head, rest = hole_line(hole)
     text = without_loops(text.partition(_HALF_A_CHARACTER)[0])
+    text = _without_open_string(text, hole)
+    text = _without_mixed_indentation(text, hole)
+    text = _without_empty_block(text, hole.language)
     text = _without_next_lines(text, head, hole.suffix[len(rest) :])
     open_brackets = state_at_cursor(hole).brackets
     text = _without_overlap(text, rest, open_brackets)
@@ -89,6 +102,54 @@ def clean(text: str, hole: Hole, kind: Kind, max_lines: int, *, finished: bool =
     if rest[:1].isspace() and rest.strip():
         text = text.rstrip()
     return text if text.strip() else None
+
+
+def settle(lead: str, text: str) -> str:
+    """The text with its `lead` before it: the first line of code has the lead's indentation.
+
+    Blank lines at the beginning go. A block written deeper is moved out; one that begins shallower was over
+    before it began, and nothing is left.
+    """
+    if not lead:
+        return text
+    lines = (lead + text).split("\n")[1:]
+    while lines and not lines[0].strip():
+        del lines[0]
+    if not lines:
+        return ""
+    wanted, found = lead[1:], lines[0][: len(lines[0]) - len(lines[0].lstrip(" \t"))]
+    if not found.startswith(wanted):
+        return ""
+    moved = [wanted + line[len(found) :] if line.startswith(found) else line for line in lines]
+    return "\n" + "\n".join(moved)
+
+
+def _without_open_string(text: str, hole: Hole) -> str:
+    """Cut before the line on which the text opens a string that it does not close."""
+    before = recent_text(hole)
+    if syntax.lexical(before, hole.language).inside == "string":
+        return text
+    for found in syntax.language(hole.language).lexicon.finditer(before + text):
+        if found.lastgroup == "unclosed" and found.end() == len(before) + len(text):
+            return text[: max(0, text.rfind("\n", 0, found.start() - len(before)))]
+    return text
+
+
+def _without_mixed_indentation(text: str, hole: Hole) -> str:
+    """Cut before the first new line that is indented with spaces in a file of tabs, or the reverse."""
+    tabs = re.search(r"^[ ]*\t", hole.prefix, re.MULTILINE) is not None
+    strange = re.search(r"\n[ \t]*(?: )(?=[ \t]*\S)" if tabs else r"\n[ \t]*\t(?=[ \t]*\S)", text)
+    uses_spaces = re.search(r"^ +\S", hole.prefix, re.MULTILINE) is not None
+    return text[: strange.start()] if strange and (tabs != uses_spaces) else text
+
+
+def _without_empty_block(text: str, language: str) -> str:
+    """Drop last lines that open a block and have no body, unless they are all there is."""
+    openers = "|".join(sorted(syntax.language(language).block_openers))
+    empty = re.compile(rf"\n[ \t]*(?:{openers})\b[^\n]*:\s*\Z")
+    while (found := empty.search(text)) and text[: found.start()].strip():
+        text = text[: found.start()]
+    return text
 
 
 def without_loops(text: str) -> str:

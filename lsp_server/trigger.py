@@ -8,7 +8,8 @@ The rule, first match wins. `rest` is what stands behind the cursor on its line.
     line     the cursor is within a string, such as a docstring
     block    the line is empty so far, blanks apart
     block    the line is a comment
-    block    the line opens a block (ends with a colon) or ends a docstring: on the next line, indented
+    nothing  the line opens a block or ends a docstring, and the body stands below already
+    block    the line opens a block or ends a docstring: on the next line, indented
     line     otherwise
 
 Pure. How a line and a block end is told in postprocess.py.
@@ -26,14 +27,16 @@ from model.fim import Hole
 
 Kind = Literal["none", "line", "block"]
 
+_DOCSTRING = re.compile(r"\s*[rR]?('''|\"\"\")")
 _ENDS_DOCSTRING = re.compile(r"('''|\"\"\")\s*$")
 # Where a statement begins that is outside every bracket and string, or nearly always. Prose in docstrings may
 # begin a line with "if" or "from", hence the rest of the line.
 _FRESH_START = re.compile(
-    r"^[ \t]*(?:async def|def|class) \w|^@\w|^import \w|^from \S+ import |^(?:if|for|with) .*:$", re.MULTILINE
+    r"^[ \t]*(?:(?:async )?def \w+[ \t]*[(\[]|class \w+[ \t]*[(:\[])"
+    r"|^@\w|^import \w|^from \S+ import |^(?:if|for|with) .*:$",
+    re.MULTILINE,
 )
 _READ_BACK = 8000  # characters
-_INDENTED = re.compile(r":[ \t]*\n([ \t]+)\S")
 _WITHIN_WORD = re.compile(r"\w\Z")
 
 
@@ -58,18 +61,30 @@ def decide(hole: Hole, languages: Collection[str]) -> Decision:
         return Decision(kind="none", reason="the cursor is within a word")
     if rest.strip():
         return Decision(kind="line", reason="text follows on the line")
-    if state_at_cursor(hole).inside == "string":
+    state = state_at_cursor(hole)
+    if state.inside == "string":
         return Decision(kind="line", reason="the cursor is within a string")
     if not head.strip():
         return Decision(kind="block", reason="the line is empty")
     if head.lstrip().startswith(syntax.language(hole.language).line_comment):
         return Decision(kind="block", reason="the line is a comment")
-    if head.rstrip().endswith(":"):
-        lead = "\n" + _indentation(head) + _indentation_step(hole)
-        return Decision(kind="block", reason="the line opens a block", lead=lead)
-    if _ends_docstring(hole, head):
-        return Decision(kind="block", reason="the line ends a docstring", lead="\n" + _indentation(head))
-    return Decision(kind="line", reason="the line has begun")
+    if state.brackets or state.inside == "comment":
+        return Decision(kind="line", reason="the line has begun")
+    logical = logical_line(hole)
+    indentation = _indentation(logical)
+    word = (re.match(r"\w*", logical.lstrip()) or [""])[0]
+    opens = head.rstrip().endswith(":") and word in syntax.language(hole.language).block_openers
+    if not opens and not (_DOCSTRING.match(logical) and _ENDS_DOCSTRING.search(head)):
+        return Decision(kind="line", reason="the line has begun")
+    depth = syntax.indentation(logical) + opens
+    below = next((line for line in hole.suffix.split("\n")[1:] if line.strip()), "")
+    if below and syntax.indentation(below) >= depth > 0:
+        return Decision(kind="none", reason="the body stands below already")
+    return Decision(
+        kind="block",
+        reason="the line opens a block" if opens else "the line ends a docstring",
+        lead="\n" + indentation + (_indentation_step(hole, indentation) if opens else ""),
+    )
 
 
 def hole_line(hole: Hole) -> tuple[str, str]:
@@ -79,30 +94,32 @@ def hole_line(hole: Hole) -> tuple[str, str]:
 
 def state_at_cursor(hole: Hole) -> syntax.Lexical:
     """In a string or comment, and the open brackets, read from the last place that surely begins afresh."""
+    return syntax.lexical(recent_text(hole), hole.language)
+
+
+def logical_line(hole: Hole) -> str:
+    """The line of the cursor from the beginning of its statement, up to the cursor."""
+    return syntax.last_logical_line(recent_text(hole), hole.language)
+
+
+def recent_text(hole: Hole) -> str:
+    """The end of the prefix, from the last place that surely begins afresh."""
     recent = hole.prefix[-_READ_BACK:]
     starts = [found.start() for found in _FRESH_START.finditer(recent)]
-    return syntax.lexical(recent[starts[-1] :] if starts else recent, hole.language)
+    return recent[starts[-1] :] if starts else recent
 
 
 def _indentation(line: str) -> str:
     return line[: len(line) - len(line.lstrip(" \t"))]
 
 
-def _indentation_step(hole: Hole) -> str:
-    """What one level of indentation is in this file: its first indented line's, four spaces without one."""
-    found = _INDENTED.search(hole.prefix) or _INDENTED.search(hole.suffix)
-    return found.group(1) if found else "    "
-
-
-def _ends_docstring(hole: Hole, head: str) -> bool:
-    """Whether the line ends with triple quotes that close a string which began a line."""
-    ending = _ENDS_DOCSTRING.search(head)
-    if ending is None:
-        return False
-    quotes = ending.group(1)
-    close = len(hole.prefix) - len(head) + ending.start()
-    opening = hole.prefix.rfind(quotes, max(0, close - 5000), close)
-    if opening < 0:
-        return False
-    line = hole.prefix[hole.prefix.rfind("\n", 0, opening) + 1 : opening]
-    return line.strip() in ("", "r", "R")
+def _indentation_step(hole: Hole, indentation: str) -> str:
+    """What one level of indentation is in this file: that of its first indented block."""
+    words = "|".join(sorted(syntax.language(hole.language).block_openers))
+    block = re.compile(
+        rf"^([ \t]*)(?:{words})\b[^\n]*:[ \t]*(?:#[^\n]*)?\n(?:[ \t]*\n)*(\1[ \t]+)\S", re.MULTILINE
+    )
+    found = block.search(hole.prefix) or block.search(hole.suffix)
+    if found is not None:
+        return found.group(2)[len(found.group(1)) :]
+    return "\t" if "\t" in indentation else "    "

@@ -16,6 +16,7 @@ def train(
     preset: Annotated[str, typer.Option(help="toy, cpu or gpu.")] = "cpu",
     steps: Annotated[int | None, typer.Option(help="Optimiser steps; the preset's when not given.")] = None,
     optimizer: Annotated[str | None, typer.Option(help="muon or adamw; the preset's when not given.")] = None,
+    rate: Annotated[float, typer.Option(help="Factor on the preset's learning rates.")] = 1.0,
     compile: Annotated[bool | None, typer.Option(help="Compile with torch.compile.")] = None,  # noqa: A002
 ) -> None:
     """Train a model on token shards. Stop it at any time: the same command goes on where it was.
@@ -36,6 +37,9 @@ def train(
         if optimizer not in ("muon", "adamw"):
             raise ConfigError(f"there is no optimizer {optimizer!r}; use muon or adamw")
         config = replace(config, optimizer=optimizer)  # type: ignore[arg-type]
+    if not 0 < rate <= 100:
+        raise ConfigError(f"--rate {rate} is out of range; use a factor above 0, such as 0.5")
+    config = replace(config, muon_lr=config.muon_lr * rate, adamw_lr=config.adamw_lr * rate)
     if compile is not None:
         config = replace(config, compile=compile)
     console = Console()
@@ -69,11 +73,13 @@ def export(
     from rich.console import Console
     from rich.table import Table
 
+    from model.export.checkpoint import read_architecture
     from model.export.write import export as write
     from model.shards import read_shard, shard_name
     from model.tokenizer import Tokenizer
 
     console = Console()
+    read_architecture(checkpoint)  # says what a checkpoint is, when this is none
     pad = Tokenizer.load(checkpoint / "tokenizer.json").fim_pad
     real = [[int(t) for t in row if t != pad] for row in read_shard(data / shard_name("test", 0))[:rows]]
     release = write(checkpoint, out, name=name, rows=real)

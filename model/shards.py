@@ -55,9 +55,12 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """The manifest beside the shards. Raises DataError when there is none or it is not JSON."""
     path = folder / MANIFEST
     try:
-        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        manifest = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise DataError(f"{folder} holds no {MANIFEST}; run `tabwright data build` first") from None
     except (ValueError, OSError) as error:
         raise DataError(f"{path} cannot be read ({error}); run `tabwright data build` again") from error
+    needed = {"fingerprint", "config", "tokenizer", "corpus"}
+    if not isinstance(manifest, dict) or not needed <= manifest.keys():
+        raise DataError(f"{path} is not a manifest of shards; run `tabwright data build` again")
     return manifest

@@ -47,6 +47,7 @@ class Language:
     continuations: tuple[str, ...]  # words that carry a statement on at its own indentation
     definition_words: tuple[str, ...]
     decorations: tuple[str, ...]  # how lines begin that belong to the statement below
+    block_openers: frozenset[str]  # first words of the statements that a colon and a block may follow
 
 
 def _words(text: str) -> frozenset[str]:
@@ -99,7 +100,7 @@ _PYTHON = Language(
         |(?P<string>'''[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*'''
                    |\"{3}[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*\"{3}
                    |(?!'''|\"{3})(?:'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"))
-        |(?P<unclosed>'''.*|\"{3}.*|["'](?:\\.|[^\\\n])*)
+        |(?P<unclosed>'''.*|\"{3}.*|["'](?:\\.|[^\\\n])*\\?)
         |(?P<opener>[(\[{])
         |(?P<closer>[)\]}])
         """,
@@ -108,6 +109,7 @@ _PYTHON = Language(
     continuations=("elif", "else", "except", "finally"),
     definition_words=("def", "class", "async"),
     decorations=("#", "@"),
+    block_openers=_words("def class if elif else for while with try except finally async match case"),
 )
 _LANGUAGES = {entry.name: entry for entry in (_PYTHON,)}
 _BY_EXTENSION = {ending: entry.name for entry in _LANGUAGES.values() for ending in entry.extensions}
@@ -388,6 +390,12 @@ def block_end(before: str, text: str, language_name: str) -> int | None:
                     return finish
         finish = max(0, end - len(head))
     return None
+
+
+def last_logical_line(text: str, language_name: str) -> str:
+    """The last line from its beginning: a line break within brackets or a string does not begin one."""
+    *_, (start, _end) = _logical_lines(text, language(language_name))
+    return text[start:]
 
 
 def _logical_lines(text: str, entry: Language) -> Iterator[tuple[int, int]]:

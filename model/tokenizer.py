@@ -52,6 +52,11 @@ def _byte_of_symbol() -> dict[str, int]:
 _BYTE_OF_SYMBOL = _byte_of_symbol()
 
 
+def _encodable(text: str) -> str:
+    """The text with lone surrogates, which JSON can carry into a document, as "?": one character each."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
 class Tokenizer:
     """Text to ids and back. Sentinels in the text are encoded as the characters they are, never as ids."""
 
@@ -132,11 +137,13 @@ class Tokenizer:
 
     def encode(self, text: str) -> list[int]:
         """Ids of the text; no sentinel is added, and none can come from the text."""
-        return self._backend.encode(text, add_special_tokens=False).ids
+        return self._backend.encode(_encodable(text), add_special_tokens=False).ids
 
     def token_starts(self, text: str) -> list[int]:
         """For each token of `encode(text)` the character offset at which it begins, in order."""
-        return [start for start, _ in self._backend.encode(text, add_special_tokens=False).offsets]
+        return [
+            start for start, _ in self._backend.encode(_encodable(text), add_special_tokens=False).offsets
+        ]
 
     def encode_stable(self, text: str) -> tuple[list[int], str]:
         """Ids up to the last boundary that no further typing can move, and the text behind it.
@@ -144,6 +151,7 @@ class Tokenizer:
         The last pre-token may still grow (`retu` into `return`, `(` into `()`), and a whitespace run gives
         its last character to the word that follows, so both are held back for the decoder to spell.
         """
+        text = _encodable(text)
         encoding = self._backend.encode(text, add_special_tokens=False)
         ids, words = encoding.ids, encoding.word_ids
         if not ids:

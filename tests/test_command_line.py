@@ -13,6 +13,24 @@ import tabwright
 ROOT = Path(__file__).parents[1]
 
 
+def test_a_command_without_its_extra_says_what_to_install() -> None:
+    code = f"""
+import runpy, sys
+for name in ("datasketch", "torch"):
+    sys.modules[name] = None
+sys.path.insert(0, {str(ROOT)!r})
+import tabwright
+sys.argv = ["tabwright", *sys.argv[1:]]
+tabwright.main()
+"""
+    for arguments, extra in ((["data", "build"], "data"), (["train"], "train")):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 1
+        assert f"run: pip install 'tabwright[{extra}]'" in done.stderr
+
+
 def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-I", str(ROOT / "tabwright.py"), *arguments],
@@ -59,6 +77,7 @@ def test_every_sub_command_shows_an_example(names: tuple[str, str]) -> None:
         (("complete", "no/file.py", "1", "1"), "no/file.py"),
         (("complete", "tabwright.py", "99999", "1"), "99999"),
         (("complete", "tabwright.py", "1", "1", "--model", "no/model"), "no/model"),
+        (("train", "--rate", "0"), "--rate 0.0 is out of range"),
         (("export", "no/checkpoint", "--out", "{tmp}/m"), "no/checkpoint"),
         (("eval", "humaneval", "--model", "no/model"), "no/model"),
     ],

@@ -143,7 +143,9 @@ def preset(name: str, steps: int | None = None) -> TrainConfig:
 
 def save(config: TrainConfig, path: Path) -> None:
     """Write a config as JSON."""
-    path.write_text(json.dumps(asdict(config), indent=1) + "\n", encoding="utf-8")
+    temporary = path.with_name(path.name + ".partial")
+    temporary.write_text(json.dumps(asdict(config), indent=1) + "\n", encoding="utf-8")
+    temporary.replace(path)
 
 
 def from_json(record: dict[str, Any]) -> TrainConfig:
@@ -153,7 +155,9 @@ def from_json(record: dict[str, Any]) -> TrainConfig:
 
 def continued(old: TrainConfig, new: TrainConfig, step: int) -> TrainConfig:
     """The config to resume with at `step`. Raises ConfigError when a field differs that may not."""
-    free = {"steps", "valid_every", "valid_rows", "save_minutes", "compile", "micro_rows"}
+    free = {
+        "steps", "valid_every", "valid_rows", "save_minutes", "compile", "micro_rows", "muon_lr", "adamw_lr"
+    }  # fmt: skip
     for f in fields(TrainConfig):
         if f.name not in free and getattr(old, f.name) != getattr(new, f.name):
             raise ConfigError(

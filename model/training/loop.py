@@ -24,6 +24,7 @@ from model.tokenizer import Tokenizer
 from model.training import checkpoint, network, optim
 from model.training.batches import Batches, validation_rows
 from model.training.config import TrainConfig, continued, from_json
+from model.training.config import save as save_config
 from model.training.plot import draw_curve
 
 METRICS = "metrics.jsonl"
@@ -51,6 +52,7 @@ class _Run:
         self.config, self.data, self.out, self.console = config, data, out, console
         out.mkdir(parents=True, exist_ok=True)
         self.manifest = read_manifest(data)
+        self.shards: str = self.manifest["fingerprint"]
         self.tokenizer = Tokenizer.load(data / "tokenizer.json")
         if self.tokenizer.sha256 != self.manifest["tokenizer"]["sha256"]:
             raise DataError(
@@ -76,26 +78,32 @@ class _Run:
         self.forward = torch.compile(self.objective, dynamic=False) if config.compile else self.objective
         self.step, self.tokens, self.seconds = 0, 0, 0.0
         self._resume()
+        save_config(self.config, out / "config.json")
 
     def _resume(self) -> None:
         state = checkpoint.load_state(self.out)
         if state is None:
+            self._keep_metrics()
             return
-        if state["tokenizer"] != self.tokenizer.sha256:
+        if (state["tokenizer"], state.get("shards", self.shards)) != (self.tokenizer.sha256, self.shards):
             raise DataError(
                 f"{self.out} was trained on other shards than {self.data}; use another --out folder"
             )
         self.config = continued(from_json(json.loads(state["config"])), self.config, state["step"])
         self.network.load_state_dict(state["network"])
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(saved)
+            optim.load(optimizer, saved)
         torch.set_rng_state(state["rng"])
         self.step, self.tokens, self.seconds = state["step"], state["tokens"], state["seconds"]
         self.console.print(f"resuming at step {self.step} of {self.config.steps}")
-        # Lines behind the saved state belong to steps that are run again.
+        self._keep_metrics()
+
+    def _keep_metrics(self) -> None:
+        """Drop the lines behind the saved state: they belong to steps that are run again."""
         kept = [line for line in self.metrics() if line["step"] <= self.step]
-        path = self.out / METRICS
-        path.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+        temporary = self.out / (METRICS + ".partial")
+        temporary.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+        temporary.replace(self.out / METRICS)
 
     def save(self) -> None:
         checkpoint.save_state(
@@ -103,6 +111,7 @@ class _Run:
             {
                 "config": json.dumps(asdict(self.config)),
                 "tokenizer": self.tokenizer.sha256,
+                "shards": self.shards,
                 "network": self.network.state_dict(),
                 "optimizers": [o.state_dict() for o in self.optimizers],
                 "rng": torch.get_rng_state(),
@@ -179,17 +188,17 @@ class _Run:
                 nats, _ = self.forward(micro.to(self.device))
             (nats / targets).backward()
             total += nats.detach().item()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.clip)
+        if not (math.isfinite(total) and torch.isfinite(norm)):
+            # Before the weights change, so that the saved state stays one to go on from.
+            raise DataError(
+                f"the loss or its gradient is not finite at step {self.step + 1}; "
+                "start the same command again with --rate 0.5 to go on from the last state more slowly"
+            )
         for optimizer in self.optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-        loss = total / targets
-        if not math.isfinite(loss):
-            raise DataError(
-                f"the loss became {loss} at step {self.step + 1}; "
-                "resume from the last state with a lower learning rate"
-            )
-        return loss, targets
+        return total / targets, targets
 
     @torch.no_grad()
     def evaluate(self) -> dict[str, float]:

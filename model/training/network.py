@@ -46,7 +46,7 @@ def create(config: LlamaConfig, seed: int) -> LlamaForCausalLM:
 
 
 class Objective(nn.Module):
-    """Mean next-token cross-entropy over rows; padding is no target."""
+    """Next-token cross-entropy over rows, summed; padding is no target."""
 
     def __init__(self, network: LlamaForCausalLM, pad: int) -> None:
         super().__init__()

@@ -91,6 +91,17 @@ def create(network: LlamaForCausalLM, config: TrainConfig, *, bfloat16: bool) ->
     return found
 
 
+def load(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Take over the moments of a saved state, and keep the settings of this run and this kind of optimiser.
+
+    A run that began in float32 can so go on where bfloat16 is fast, and with other learning rates.
+    """
+    own = [{k: v for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
+    optimizer.load_state_dict(state)
+    for group, mine in zip(optimizer.param_groups, own, strict=True):
+        group.update(mine)
+
+
 def set_rate(optimizers: list[torch.optim.Optimizer], share: float) -> None:
     """Set every group's learning rate to a share of its peak."""
     for optimizer in optimizers:

@@ -45,5 +45,5 @@ def test_a_bad_benchmark_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"b\.jsonl is not JSON lines"):
         read_benchmark(path)
     path.write_text('{"question": "x"}', encoding="utf-8")
-    with pytest.raises(DataError, match="neither `prompt` nor `canonical_solution`"):
+    with pytest.raises(DataError, match="no line with ten words of `prompt`"):
         read_benchmark(path)

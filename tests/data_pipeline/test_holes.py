@@ -32,14 +32,14 @@ def test_most_cuts_stand_before_a_definition(make_document: Callable[..., Docume
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_prefix_middle_suffix_are_the_chunk(make_document: Callable[..., Document], seed: int) -> None:
-    document = make_document(CODE)
+def test_the_parts_of_all_holes_joined_are_the_document(
+    make_document: Callable[..., Document], seed: int
+) -> None:
     config = HoleConfig(chunk_characters=900, fim=1.0)
-    pieces = [c.text for c in chunks(document, 900, random.Random(seed)) if c.text.strip()]
-    found = list(examples(document, config, random.Random(seed)))
+    found = list(examples(make_document(CODE), config, random.Random(seed)))
+    assert "".join(e.hole.prefix + e.middle + e.hole.suffix for e in found) == CODE
     assert all(e.ends for e in found)
-    assert all(any(e.hole.prefix + e.middle + e.hole.suffix in CODE for _ in "1") for e in found)
-    assert len(found) >= len(pieces) // 2
+    assert sum(bool(e.middle.strip()) for e in found) > len(found) * 0.7
 
 
 def test_the_same_seed_draws_the_same_holes(make_document: Callable[..., Document]) -> None:

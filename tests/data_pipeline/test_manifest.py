@@ -37,6 +37,8 @@ def test_benchmark_carrying_packages_are_not_in_the_corpus() -> None:
         ({"wheel": "one.tar.gz"}, "one must name a wheel file"),
         ({"version": 1}, "package one lacks the text field `version`"),
         ({"name": "two"}, "names two twice"),
+        ({"name": "TWO"}, "names two twice"),
+        ({"name": "--index-url=x"}, "is not the name of a PyPI project"),
     ],
 )
 def test_a_bad_package_entry_is_named(

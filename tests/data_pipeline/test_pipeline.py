@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from data_pipeline import pipeline
+from data_pipeline.document import Document
 from data_pipeline.manifest import read_manifest
 from data_pipeline.pipeline import BuildConfig, build, read_documents
 from model.errors import ConfigError, DataError
@@ -86,12 +89,55 @@ def test_an_unchanged_build_does_nothing_again(
     assert build(manifest, CONFIG, tmp_path / "out", corpus[1]) == first
 
 
-def test_portions_cover_the_corpus_in_turn(corpus: tuple[Path, Path], tmp_path: Path) -> None:
-    build(read_manifest(corpus[0]), CONFIG, tmp_path / "out", corpus[1])
-    documents = list(read_documents(tmp_path / "out" / "clean" / "documents-train.jsonl.gz"))
-    whole = pipeline._portion(documents, BuildConfig(epoch_megabytes=None), 0)
-    assert whole == documents
-    assert pipeline._portion(documents, BuildConfig(epoch_megabytes=1), 0)
+def test_portions_cover_the_corpus_in_turn(make_document: Callable[..., Document]) -> None:
+    documents = [make_document("x" * 50_000, id=f"p/{i}.py") for i in range(50)]
+    config = BuildConfig(epoch_megabytes=1)
+    portions = [{d.id for d in pipeline._portion(documents, config, epoch)} for epoch in range(3)]
+    assert [len(p) for p in portions] == [20, 20, 20]
+    assert set.union(*portions) == {d.id for d in documents}
+    assert not portions[0] & portions[1]
+    assert pipeline._portion(documents, BuildConfig(), 0) == documents
+
+
+def test_a_build_killed_over_another_one_never_looks_done(
+    corpus: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Old record, new shards: ids of one tokenizer under another would train on nonsense."""
+    manifest, out = read_manifest(corpus[0]), tmp_path / "out"
+    build(manifest, CONFIG, out, corpus[1])
+    before = _digests(out)
+    real, calls = pipeline.write_shard, []
+
+    def dies_at_the_second(path: Path, rows: object) -> None:
+        calls.append(path.name)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        real(path, rows)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(pipeline, "write_shard", dies_at_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        build(manifest, replace(CONFIG, vocabulary=520), out, corpus[1])
+    assert not (out / "shards" / "manifest.json").exists()
+    monkeypatch.setattr(pipeline, "write_shard", real)
+    build(manifest, CONFIG, out, corpus[1])
+    assert _digests(out) == before
+
+
+@pytest.mark.parametrize(
+    "name", ["shards/validation-000.npy", "clean/documents-test.jsonl.gz", "tokenizer/tokenizer.json"]
+)
+def test_a_file_that_is_lost_or_damaged_is_made_again(
+    corpus: tuple[Path, Path], tmp_path: Path, name: str
+) -> None:
+    manifest, out = read_manifest(corpus[0]), tmp_path / "out"
+    build(manifest, CONFIG, out, corpus[1])
+    before = _digests(out)
+    (out / name).unlink()
+    build(manifest, CONFIG, out, corpus[1])
+    assert _digests(out) == before
+    (out / name).write_bytes(b"damaged")
+    build(manifest, CONFIG, out, corpus[1])
+    assert _digests(out) == before
 
 
 def test_a_damaged_document_file_is_named(tmp_path: Path) -> None:

@@ -51,6 +51,17 @@ def test_a_wrong_hash_names_the_file_and_the_package(corpus: tuple[Path, Path]) 
         fetch(read_manifest(path), wheels)
 
 
+@pytest.mark.usefixtures("offline")
+def test_a_download_of_the_wrong_hash_is_not_kept(corpus: tuple[Path, Path], tmp_path: Path) -> None:
+    path, _ = corpus
+    data = json.loads(path.read_text(encoding="utf-8"))
+    data["packages"][0]["sha256"] = "0" * 64
+    path.write_text(json.dumps(data), encoding="utf-8")
+    with pytest.raises(DataError, match=r"for one; correct the manifest"):
+        fetch(read_manifest(path), tmp_path / "cache")
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
 def test_files_that_are_no_text_or_too_large_are_dropped_with_a_reason(tmp_path: Path) -> None:
     from zipfile import ZIP_DEFLATED, ZipFile
 

@@ -29,6 +29,15 @@ def test_typing_through() -> None:
     assert cache.find(hole("x = fo", "z"), LINE) is None
 
 
+def test_an_indentation_is_not_typed_through_in_part() -> None:
+    """The editor may indent otherwise, and a Tab on leading blanks would indent instead of accepting."""
+    cache = Cache()
+    cache.keep(hole("if x:"), LINE, "\n    return 1")
+    assert cache.find(hole("if x:\n"), LINE) is None
+    assert cache.find(hole("if x:\n  "), LINE) is None
+    assert cache.find(hole("if x:\n    "), LINE) == "return 1"
+
+
 def test_the_oldest_goes_first_and_clear_forgets_all() -> None:
     cache = Cache(places=2)
     for name in "ab":

@@ -82,3 +82,14 @@ def test_a_block_may_take_more_tokens_than_a_line_and_never_the_whole_window() -
     completer.complete(hole("def f():"), Request(max_lines=3))
     completer.complete(hole("def g():"), Request(max_lines=50))
     assert [call["max_tokens"] for call in engine.calls] == [64, 60, 128]
+
+
+def test_a_block_below_its_opener_comes_with_its_indentation() -> None:
+    engine = FakeEngine("return 1\n    x = 2\ny = 3")
+    found = Completer(engine).complete(hole("def f():"), Request())  # type: ignore[arg-type]
+    assert found == Suggestion(text="\n    return 1\n    x = 2", tokens=7, stop_reason="end_of_text")
+
+
+def test_a_block_that_is_over_before_it_begins_is_not_shown() -> None:
+    found = Completer(FakeEngine("\nx = 1")).complete(hole("def f():"), Request())  # type: ignore[arg-type]
+    assert isinstance(found, Silence)

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lsp_server.postprocess import clean, stopper, without_loops
+from lsp_server.postprocess import clean, settle, stopper, without_loops
 from lsp_server.trigger import Kind
 from model.fim import Hole
 
@@ -34,7 +34,7 @@ def hole(text: str) -> Hole:
             "def f(self):\n        a\n    def g(self):",
             "def f(self):\n        a",
         ),
-        ("x = |", "line", "'ab\ufffdc'", "'ab"),
+        ("x = |", "line", "ab\ufffdc", "ab"),
         # nothing
         ("x = |", "line", "", None),
         ("x = |", "line", "   ", None),
@@ -122,7 +122,9 @@ def test_what_is_shown_begins_what_was_written(
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
-        ("a = 1\nb = [2, 1, 1, 1, 1, 1, 1, 1", "a = 1"),
+        ("a = 1\nb = [2" + ", 1" * 20, "a = 1"),
+        ("a = 1\nb = [0, 0, 0, 0, 0, 0, 0, 0]", "a = 1\nb = [0, 0, 0, 0, 0, 0, 0, 0]"),
+        ("a = 1\nb = 0." + "0" * 70, "a = 1"),
         ('self._get("b = self._get("b = self._get("b = self._get("b = self._get("b', None),
         ("size = 1000000000000000", "size = 1000000000000000"),
         ("ruler = '=-=-=-=-=-=-=-=-=-'", "ruler = '=-=-=-=-=-=-=-=-=-'"),
@@ -131,3 +133,38 @@ def test_what_is_shown_begins_what_was_written(
 def test_the_same_words_over_and_over_are_not_shown(text: str, shown: str | None) -> None:
     hole = Hole(path="a.py", language="python", prefix="def f():\n    x = 1\n", suffix="")
     assert clean(text, hole, "block", 12) == shown
+
+
+@pytest.mark.parametrize(
+    ("written", "settled"),
+    [
+        ("return 1", "\n    return 1"),
+        ("    for a in b:\n            c\n        d", "\n    for a in b:\n        c\n    d"),
+        ("\n\n    return 1", "\n    return 1"),
+        ("\nx = 1", ""),
+        ("\n\ndef g():\n    pass", ""),
+        ("   ", ""),
+    ],
+)
+def test_a_block_begins_at_the_depth_that_was_given(written: str, settled: str) -> None:
+    assert settle("\n    ", written) == settled
+
+
+@pytest.mark.parametrize(
+    ("place", "written", "shown"),
+    [
+        # the block is the opener's own, also where its statement began some lines above
+        ("def f():|", "\n    x = 1\ny = 2\n", "\n    x = 1"),
+        ("def f(a,\n      b):|", "\n    x = 1\n    return x\n\ny = 2\n", "\n    x = 1\n    return x"),
+        # what is open at its end would break the file
+        ("def f():|", '\n    """Return.\n    x = 1', None),
+        ("def f():|", '\n    x = 1\n    y = """open', "\n    x = 1"),
+        ("def f():|", "\n    x = 1\n    if x:", "\n    x = 1"),
+        ("def f():|", "\n    x = 1\n    if x:\n        for a in x:\n", "\n    x = 1"),
+        ("def f():\n    x = 1\n    |", "if x:", "if x:"),
+        # no spaces into a file of tabs
+        ("def f():\n\tx = 1\n\t|", "y = 1\n        z = 2", "y = 1"),
+    ],
+)
+def test_a_block_leaves_the_file_whole(place: str, written: str, shown: str | None) -> None:
+    assert clean(written, hole(place), "block", 12) == shown

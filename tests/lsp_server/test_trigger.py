@@ -52,16 +52,32 @@ def test_unknown_languages_are_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("prefix", "lead"),
+    ("text", "lead"),
     [
-        ("def f():", "\n    "),
-        ("def f():\n  if x:", "\n    "),
-        ("class A:\n\tdef f(self):", "\n\t\t"),
-        ('def f():\n    """Says hello."""', "\n    "),
-        ("x = 1\n", ""),
-        ("# a comment", ""),
+        ("def f():|", "\n    "),
+        ("def f():\n  if x:|", "\n    "),
+        ("class A:\n\tdef f(self):|", "\n\t\t"),
+        ("class A:\n\n    def f(self):\n        x = 1\n\n    def g(self):|", "\n        "),
+        ('"""Usage:\n  foo\n"""\ndef f():|', "\n    "),
+        ("def f(a,\n      b):|", "\n    "),
+        ("if x:|\ndef f():\n  y = 1", "\n  "),
+        ('def f():\n    """Says hello."""|', "\n    "),
+        ('def f():\n    """Do.\n\n    Args:\n        x: the thing."""|', "\n    "),
+        # a colon that opens no block
+        ('d = {\n    "a":|', ""),
+        ("class P:\n    name:|", ""),
+        ("def f(\n    a:|", ""),
+        ("f = lambda:|", ""),
+        ("x = 1  # note:|", ""),
+        ('x = f(\n    """abc"""|', ""),
+        # the body is there already
+        ("def f():|\n    return 1", ""),
+        ('def f():\n    """Says hello."""|\n    return 1', ""),
+        ("x = 1\n|", ""),
+        ("# a comment|", ""),
+        # prose that looks like code
+        ('def f():\n    """Any\n    class of thing\n    """\n    if x:|', "\n        "),
     ],
 )
-def test_what_surely_comes_first(prefix: str, lead: str) -> None:
-    hole = Hole(path="a.py", language="python", prefix=prefix, suffix="")
-    assert decide(hole, ["python"]).lead == lead
+def test_what_surely_comes_first(text: str, lead: str) -> None:
+    assert decide(hole(text), ["python"]).lead == lead

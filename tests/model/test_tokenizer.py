@@ -14,12 +14,18 @@ from model.tokenizer import SPECIAL_TOKENS, Tokenizer
 CODE = st.text(alphabet=st.sampled_from("abcdef_ 01\n\t():.,='\"#é😀<|>"), max_size=80)
 
 
-@given(text=st.text(max_size=200))
-@settings(deadline=None)
+@given(text=st.text(st.characters(exclude_categories=["Cs"]), max_size=200))
 def test_text_survives_the_round_trip(tokenizer: Tokenizer, text: str) -> None:
-    if any("\ud800" <= c <= "\udfff" for c in text):
-        return
     assert tokenizer.decode(tokenizer.encode(text)) == text
+
+
+def test_a_lone_surrogate_becomes_one_question_mark(tokenizer: Tokenizer) -> None:
+    """JSON can carry one into a document; no suggestion of that document may fail for it."""
+    text = "name = '\ud83d'\nx = "
+    assert tokenizer.decode(tokenizer.encode(text)) == "name = '?'\nx = "
+    ids, rest = tokenizer.encode_stable(text)
+    assert tokenizer.decode(ids) + rest == "name = '?'\nx = "
+    assert len(tokenizer.token_starts(text)) == len(tokenizer.encode(text))
 
 
 @pytest.mark.parametrize("name", SPECIAL_TOKENS)

@@ -33,8 +33,8 @@ def test_the_schedule_can_be_lengthened_until_the_cool_down() -> None:
 
 
 def test_a_resumed_run_keeps_its_recipe() -> None:
-    with pytest.raises(ConfigError, match=r"was started with muon_lr=0\.02, not 0\.1"):
-        continued(toy(), replace(toy(), muon_lr=0.1), step=1)
+    with pytest.raises(ConfigError, match=r"was started with clip=1\.0, not 2\.0"):
+        continued(toy(), replace(toy(), clip=2.0), step=1)
 
 
 def test_bad_values_are_named() -> None:

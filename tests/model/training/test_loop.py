@@ -31,6 +31,7 @@ def shards(tmp_path_factory: pytest.TempPathFactory, tokenizer: Tokenizer, sourc
     write_shard(folder / shard_name("validation", 0), rows[-8:])
     (folder / "tokenizer.json").write_text(tokenizer.to_json(), encoding="utf-8", newline="\n")
     manifest = {
+        "fingerprint": "f" * 64,
         "config": {"epochs": 1, "holes": {"neighbours": 0.0}},
         "tokenizer": {"sha256": tokenizer.sha256},
         "corpus": {"language": "python", "licenses": ["MIT"]},
@@ -123,3 +124,37 @@ def test_a_shard_that_is_none_is_named(shards: Path, tmp_path: Path) -> None:
     (broken / shard_name("train", 0)).unlink()
     with pytest.raises(DataError, match=r"there is no shard .*train-000\.npy"):
         loop.train(_config(1), broken, tmp_path / "run", console=QUIET)
+
+
+def test_other_shards_are_refused_on_resuming(shards: Path, tmp_path: Path) -> None:
+    import shutil
+
+    loop.train(_config(1), shards, tmp_path / "run", console=QUIET)
+    other = tmp_path / "shards"
+    shutil.copytree(shards, other)
+    manifest = json.loads((other / MANIFEST).read_text(encoding="utf-8"))
+    (other / MANIFEST).write_text(json.dumps({**manifest, "fingerprint": "e" * 64}), encoding="utf-8")
+    with pytest.raises(DataError, match="was trained on other shards than"):
+        loop.train(_config(2), other, tmp_path / "run", console=QUIET)
+
+
+def test_a_gradient_that_is_not_finite_leaves_weights_and_state_sound(
+    shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = loop._Run(_config(4), shards, tmp_path / "run", QUIET)
+    before = {n: w.detach().clone() for n, w in run.network.named_parameters()}
+    run.network.model.norm.weight.register_hook(lambda gradient: gradient * float("nan"))
+    with pytest.raises(
+        DataError, match=r"not finite at step 1; start the same command again with --rate 0\.5"
+    ):
+        run.go()
+    assert all(torch.equal(before[n], w) for n, w in run.network.named_parameters())
+
+
+def test_a_run_killed_before_its_first_save_starts_its_history_again(shards: Path, tmp_path: Path) -> None:
+    run = loop._Run(_config(9), shards, tmp_path / "run", QUIET)
+    (tmp_path / "run" / "metrics.jsonl").write_text('{"step": 1, "tokens": 5}\n{"step": 2', encoding="utf-8")
+    assert run.step == 0
+    loop.train(_config(3), shards, tmp_path / "run", console=QUIET)
+    lines = (tmp_path / "run" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [1, 2, 3]

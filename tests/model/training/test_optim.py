@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from model.training.optim import FloatMuon, orthogonalised
+from model.training.optim import FloatMuon, load, orthogonalised
 
 
 def test_the_update_is_nearly_orthogonal() -> None:
@@ -28,3 +28,17 @@ def test_float_muon_steps_as_torchs_muon_does() -> None:
             optimizer.step()
         ends.append(weight.detach() - start)
     assert (ends[0] - ends[1]).norm() / ends[1].norm() < 0.02
+
+
+def test_a_float_run_goes_on_with_torchs_muon() -> None:
+    """As when a run begun on such a CPU goes on on a GPU; its own rate is kept, the momentum taken over."""
+    weight = torch.nn.Parameter(torch.randn(8, 4))
+    settings = {"weight_decay": 0.1, "momentum": 0.95, "nesterov": True}
+    old = FloatMuon([weight], lr=0.1, **settings)
+    weight.grad = torch.randn(8, 4)
+    old.step()
+    new = torch.optim.Muon([weight], lr=0.05, **settings)
+    load(new, old.state_dict())
+    new.step()
+    assert new.param_groups[0]["lr"] == 0.05
+    assert "momentum_buffer" in new.state[weight]
