@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -65,12 +67,14 @@ def complete(
         raise ConfigError(f"the model does not know the language of {file}; it knows: {known}")
     hole = context.hole_at(document, offset, folders=[str(Path.cwd())])
     start = time.perf_counter()
-    result = Completer(engine).complete(hole, Request(max_lines=max_lines))
+    result = Completer(engine).complete(hole, Request(max_lines=max_lines, invoked=True))
     milliseconds = round((time.perf_counter() - start) * 1000, 1)
     if not as_json:
         if isinstance(result, Silence):
             typer.echo(f"(no suggestion: {result.reason})", err=True)
         else:
+            if isinstance(sys.stdout, io.TextIOWrapper):
+                sys.stdout.reconfigure(errors="replace")  # a pipe on Windows is cp1252, which lacks most
             typer.echo(result.text)
         return
     where = {"line": line, "column": column}
@@ -80,7 +84,7 @@ def complete(
         answer["reason"] = result.reason
     else:
         answer |= {"text": result.text, "tokens": result.tokens, "stop_reason": result.stop_reason}
-    typer.echo(json.dumps(answer, ensure_ascii=False))
+    typer.echo(json.dumps(answer))
 
 
 def _read(file: Path) -> str:

@@ -36,6 +36,7 @@ class Request:
     deadline: float | None = None
     cancelled: Callable[[], bool] = never
     disabled: Collection[str] = ()  # languages switched off
+    invoked: bool = False  # somebody asked: the best there is rather than nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +84,7 @@ class Completer:
             stop=postprocess.stopper(hole, decision.kind, request.max_lines, lead=decision.lead),
             cancelled=request.cancelled,
             deadline=request.deadline,
+            may_be_empty=not request.invoked,
         )
         if completion.stop_reason == "cancelled":
             return Silence(reason="the request was cancelled")

@@ -37,7 +37,7 @@ def units(text: str, encoding: Encoding) -> int:
         return len(text)
     if encoding == "utf-8":
         return len(text.encode("utf-8", "surrogatepass"))
-    return len(text) + sum(character > "\uffff" for character in text)
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def offset_at(text: str, line: int, character: int, encoding: Encoding) -> int | None:
@@ -55,14 +55,19 @@ def _offset_in_line(text: str, start: int, end: int, character: int, encoding: E
         return None
     if content.isascii() or encoding == "utf-32":
         return start + character if character <= len(content) else None
-    counted = 0
-    for index, one in enumerate(content):
-        if counted >= character:
-            return start + index - (counted > character)
-        counted += units(one, encoding)
-    if counted < character:
+    if units(content, encoding) < character:
         return None
-    return end - (counted > character)
+    # The most characters that fit into the column, by halving: a line may have millions, and a decoded slice
+    # would count two lone surrogates as one character.
+    least, most = 0, len(content)
+    while least < most:
+        middle = (least + most + 1) // 2
+        taken = units(content[least:middle], encoding)
+        if taken <= character:
+            least, character = middle, character - taken
+        else:
+            most = middle - 1
+    return start + least
 
 
 def position_of(text: str, offset: int, encoding: Encoding) -> tuple[int, int]:

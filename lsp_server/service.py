@@ -18,7 +18,7 @@ from lsp_server import context, settings
 from lsp_server.completer import Completer, Request, Silence, Suggestion, deadline_in
 from lsp_server.documents import Document, Encoding, changed, offset_at
 from lsp_server.turns import Turns
-from model.errors import TabwrightError
+from model.errors import ConfigError, TabwrightError
 
 if TYPE_CHECKING:
     from model.fim import Hole
@@ -80,6 +80,10 @@ def load_engine(folder: Path | None, threads: int) -> Engine:
     """The real engine. Imported late: onnxruntime takes longer than everything else together."""
     from model.serving.engine import Engine
 
+    try:
+        folder = folder and folder.expanduser()
+    except RuntimeError:
+        raise ConfigError(f"the home folder in {folder} is not known; write the path without ~") from None
     return Engine.load(folder, threads=threads)
 
 
@@ -92,7 +96,8 @@ class Service:
         self.folders: list[str] = []
         self.completer: Completer | None = None
         self.state: tuple[State, str] = ("starting", "the model is loading")
-        self._documents: dict[str, Document] = {}
+        self._documents: dict[str, Document] = {}  # in the order they were opened
+        self._asked = ""  # URI of the document last asked for, until it is closed
         self._turns = Turns()
         self._face = face
         self._flags = flags
@@ -103,9 +108,9 @@ class Service:
     # Documents
 
     def open(self, uri: str, document: Document) -> None:
-        """Keep a document; the state says so when its language is none of the model's."""
+        """Keep a document. Editors open some in the background: the one asked for stays the state's."""
         self._documents[uri] = document
-        self._look_at(document)
+        self._look()
 
     def change(self, uri: str, edits: list[Edit]) -> None:
         """Edit a document. An answer for its old text would be of no use, so it is not waited for."""
@@ -126,6 +131,8 @@ class Service:
         """Forget a document."""
         self._turns.overtake(uri)
         self._documents.pop(uri, None)
+        if uri == self._asked:
+            self._asked = ""
 
     # Settings and state
 
@@ -143,32 +150,28 @@ class Service:
                 self._face.tell_user(sentence, problem=False)
         if self.completer is not None:
             self.completer.cache.clear()
-            self._set_state(*self._resting())
+            self._look()
 
     def _set_state(self, state: State, message: str) -> None:
         if (state, message) != self.state or state == "starting":
             self.state = (state, message)
             self._face.tell_status(state, message)
 
-    def _resting(self) -> tuple[State, str]:
-        """The state when nothing is wrong and nothing is asked."""
-        if self.completer is None:
-            return self.state
-        if not self.settings.enable:
-            return "silent", "suggestions are switched off"
-        return "ready", f"{self.completer.engine.release.name} is ready"
-
-    def _look_at(self, document: Document) -> None:
-        """Set the state for the document that is worked on now."""
+    def _look(self) -> None:
+        """Set the state for the document that is worked on: the one last asked for, else the last opened."""
         if self.completer is None:
             return
-        state, message = self._resting()
-        language = context.language_of(document)
-        if state == "ready" and language not in self.completer.engine.release.languages:
-            state, message = "silent", f"the model does not know {language or 'this language'}"
-        elif state == "ready" and not self.settings.languages.get(language, True):
-            state, message = "silent", f"suggestions are switched off for {language}"
-        self._set_state(state, message)
+        release = self.completer.engine.release
+        document = self._documents.get(self._asked) or next(reversed(self._documents.values()), None)
+        language = context.language_of(document) if document else None
+        if not self.settings.enable:
+            self._set_state("silent", "suggestions are switched off")
+        elif language is not None and language not in release.languages:
+            self._set_state("silent", f"the model does not know {language or 'this language'}")
+        elif language is not None and not self.settings.languages.get(language, True):
+            self._set_state("silent", f"suggestions are switched off for {language}")
+        else:
+            self._set_state("ready", f"{release.name} is ready")
 
     # The model
 
@@ -194,9 +197,7 @@ class Service:
             return
         self.completer = Completer(engine)
         log.info("loaded %s in %.0f ms", engine.release.folder, (time.monotonic() - start) * 1000)
-        self._set_state(*self._resting())
-        for document in self._documents.values():
-            self._look_at(document)
+        self._look()
 
     def _report_problem(self, message: str) -> None:
         self._set_state("problem", message)
@@ -208,20 +209,21 @@ class Service:
         self, uri: str, spot: Spot, *, invoked: bool, chosen: Chosen | None = None
     ) -> Answer | None:
         """The suggestion for a place in an open document, or None."""
-        if not self.settings.enable or (self.settings.trigger_mode == "invoked" and not invoked):
-            return None
         document = self._documents.get(uri)
         if document is None:
             log.warning("a request for %s, which is not open, was answered with nothing", uri)
             return None
-        self._look_at(document)
+        self._asked = uri
+        self._look()
+        if not self.settings.enable or (self.settings.trigger_mode == "invoked" and not invoked):
+            return None
         between = self._between(document, spot, chosen)
         if between is None:
             return None
         asked = time.monotonic()
         found = await self._turns.run(
             uri,
-            lambda cancelled: self._complete(document, *between, cancelled),
+            lambda cancelled: self._complete(document, *between, cancelled, invoked=invoked),
             delay=0 if invoked else self.settings.debounce_ms / 1000,
             after=self.start_loading(),
         )
@@ -250,7 +252,7 @@ class Service:
         return document.text[: ends[1]] + (chosen.text if chosen else ""), document.text[ends[2] :]
 
     def _complete(
-        self, document: Document, before: str, behind: str, cancelled: Callable[[], bool]
+        self, document: Document, before: str, behind: str, cancelled: Callable[[], bool], *, invoked: bool
     ) -> tuple[Hole, Suggestion] | Silence:
         """On the worker thread. No error of one suggestion ends the server."""
         completer = self.completer
@@ -261,6 +263,7 @@ class Service:
             deadline=deadline_in(self.settings.deadline_ms),
             cancelled=cancelled,
             disabled=[name for name, on in self.settings.languages.items() if not on],
+            invoked=invoked,
         )
         others = list(self._documents.values()) if completer.engine.release.neighbours else []
         try:

@@ -1,7 +1,8 @@
 """The settings an editor may send, with their defaults, ranges and names.
 
 They come as JSON, in camel case, bare or under the key "tabwright". A bad value never stops the server: it is
-named in one sentence and the default is used.
+named in one sentence and the default is used. Later messages change what they name and nothing else: editors
+send an empty object, or null, when they have nothing to say.
 """
 
 from __future__ import annotations
@@ -43,42 +44,42 @@ class Reading:
 
 
 def read(raw: object, *, current: Settings | None = None) -> Reading:
-    """Settings from what an editor sent. With `current` the server runs already, and AT_START stays."""
+    """Settings from what an editor sent; null stands for a key's default.
+
+    With `current` the server runs already: what is not named stays as it is, and so does AT_START.
+    """
     warnings: list[str] = []
     unknown: list[str] = []
     values: dict[str, object] = {}
-    for key, value in _section(raw, warnings).items():
+    otherwise = "defaults are used" if current is None else "nothing changes"
+    for key, value in _section(raw, warnings, otherwise).items():
         known = _KNOWN.get(key)
         if known is None:
             unknown.append(key)
             continue
         name, allowed, fits = known
-        if not fits(value):
-            default = getattr(current if current and name in AT_START else Settings(), name)
+        fixed = current is not None and name in AT_START
+        default = getattr(current if fixed else Settings(), name)
+        if value is not None and not fits(value):
             warnings.append(
                 f"Tabwright: the setting {SECTION}.{key} must be {allowed}, not {_brief(value)}; "
                 f"{_brief(default)} is used."
             )
-        elif current is not None and name in AT_START:
-            if value != getattr(current, name):
-                warnings.append(f"Tabwright: the setting {SECTION}.{key} takes effect after a restart.")
-        else:
-            values[name] = value
-    settings = replace(Settings(), **values)  # type: ignore[arg-type]  # each value has passed its own check
-    if current is not None:
-        settings = replace(settings, model=current.model, threads=current.threads)
+            value = None
+        elif fixed and value not in (None, default):
+            warnings.append(f"Tabwright: the setting {SECTION}.{key} takes effect after a restart.")
+        values[name] = default if fixed or value is None else value
+    settings = replace(current or Settings(), **values)  # type: ignore[arg-type]  # each value was checked
     return Reading(settings=settings, warnings=tuple(warnings), unknown=tuple(unknown))
 
 
-def _section(raw: object, warnings: list[str]) -> Mapping[str, object]:
-    if raw is None:
-        return {}
+def _section(raw: object, warnings: list[str], otherwise: str) -> Mapping[str, object]:
     if isinstance(raw, Mapping) and SECTION in raw:
         raw = raw[SECTION]
     if isinstance(raw, Mapping):
         return raw
     if raw is not None:
-        warnings.append(f"Tabwright: the settings must be an object, not {_brief(raw)}; defaults are used.")
+        warnings.append(f"Tabwright: the settings must be an object, not {_brief(raw)}; {otherwise}.")
     return {}
 
 

@@ -90,13 +90,15 @@ class Engine:
         temperature: float = 0.0,
         top_p: float = 1.0,
         seed: int | None = None,
+        may_be_empty: bool = True,
     ) -> Completion:
         """Decode at most `max_tokens` tokens, fewer where the window ends.
 
         `stop` gets the text so far after each token that added some, and returns the index at which the
         completion ends, or None. `cancelled` and `deadline` (in `time.monotonic()` seconds) are asked before
         every step, also between chunks of the prompt; the text so far is returned. `temperature` 0 takes the
-        best token; above, `top_p` and `seed` apply. Raises ModelError for a prompt that leaves no room.
+        best token; above, `top_p` and `seed` apply. Unless it `may_be_empty`, the completion begins with the
+        best token that is neither blank nor an end: for someone who asked. Raises ModelError for a prompt that leaves no room.
         """
         assert prompt.tokens
         assert max_tokens > 0
@@ -123,6 +125,7 @@ class Engine:
                 temperature=temperature,
                 top_p=top_p,
                 random=np.random.default_rng(seed) if temperature > 0 else None,
+                may_be_empty=may_be_empty,
             )
             reused = self._session.reuse(prompt.tokens)
             reason = decoding.run(prompt.tokens[reused:])
@@ -182,6 +185,7 @@ class _Decoding:
         temperature: float,
         top_p: float,
         random: np.random.Generator | None,
+        may_be_empty: bool,
     ) -> None:
         self.text = ""
         self.logprobs: list[float] = []
@@ -195,6 +199,7 @@ class _Decoding:
         self._temperature = temperature
         self._top_p = top_p
         self._random = random
+        self._may_be_empty = may_be_empty
         # Holds the bytes of an unfinished character back until the rest of it comes, or for good.
         self._characters = codecs.getincrementaldecoder("utf-8")(errors="replace")
 
@@ -217,8 +222,8 @@ class _Decoding:
 
     def _pick(self, logits: Floats, best: int) -> tuple[int, float]:
         """The next token and its log probability among those that were allowed; logits (V,)."""
-        if self._pending:
-            allowed = self._healer.allowed(self._pending)
+        if self._pending or not (self._may_be_empty or self.text.strip()):
+            allowed = self._healer.allowed(self._pending) if self._pending else self._healer.visible
             scores = logits[allowed]
             place = self._choose(scores)
             return int(allowed[place]), log_probability(scores, place)

@@ -29,6 +29,8 @@ class Healer:
         self._pieces = [piece for piece, _ in spelled]
         self._ids = np.array([token for _, token in spelled], np.int64)
         self._id_of = dict(spelled)
+        # Tokens that say something: no sentinels, nothing blank.
+        self.visible = np.array([token for piece, token in spelled if piece.strip()], np.int64)
         self._longest = max(map(len, self._pieces), default=0)
         # With every byte a token, no text is ever impossible to spell.
         for byte in range(256):

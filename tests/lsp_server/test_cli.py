@@ -1,6 +1,8 @@
 import json
+import sys
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 import typer
@@ -8,6 +10,7 @@ from typer.testing import CliRunner
 
 from lsp_server import completer, service
 from lsp_server.cli import complete
+from lsp_server.service import load_engine
 from model.errors import ConfigError, DataError, TabwrightError
 
 app = typer.Typer()
@@ -51,6 +54,27 @@ def test_the_ghost_text_alone_or_as_json(file: Path) -> None:
         "tokens": 3,
         "stop_reason": "end_of_text",
     }
+
+
+@pytest.mark.parametrize(("more", "text"), [([], "print('? ?', é)"), (["--json"], "print('→ 😀', é)")])
+def test_a_pipe_that_cannot_hold_every_character(file: Path, more: list[str], text: str) -> None:
+    file.write_text("# print('→ 😀', é)\nx = \n", encoding="utf-8")
+    result = CliRunner(charset="cp1252").invoke(app, [str(file), "2", "5", *more], catch_exceptions=False)
+    assert (json.loads(result.stdout)["text"] if more else result.stdout.rstrip()) == text
+
+
+def test_a_model_folder_below_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    loaded: list[Path | None] = []
+    engine = SimpleNamespace(load=lambda folder, *, threads: loaded.append(folder))
+    monkeypatch.setitem(sys.modules, "model.serving.engine", SimpleNamespace(Engine=engine))
+    load_engine(Path("~/models/mine"), 0)
+    load_engine(None, 0)
+    assert loaded == [tmp_path / "models" / "mine", None]
+    monkeypatch.setattr(Path, "expanduser", Mock(side_effect=RuntimeError))
+    with pytest.raises(ConfigError, match=r"the home folder in .* is not known"):
+        load_engine(Path("~nobody/mine"), 0)
 
 
 def test_no_suggestion_says_why(file: Path) -> None:

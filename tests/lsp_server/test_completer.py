@@ -93,3 +93,10 @@ def test_a_block_below_its_opener_comes_with_its_indentation() -> None:
 def test_a_block_that_is_over_before_it_begins_is_not_shown() -> None:
     found = Completer(FakeEngine("\nx = 1")).complete(hole("def f():"), Request())  # type: ignore[arg-type]
     assert isinstance(found, Silence)
+
+
+def test_who_asks_is_not_answered_with_an_end() -> None:
+    engine = FakeEngine("a")
+    Completer(engine).complete(hole(), Request())  # type: ignore[arg-type]
+    Completer(engine).complete(hole(), Request(invoked=True))  # type: ignore[arg-type]
+    assert [call["may_be_empty"] for call in engine.calls] == [True, False]

@@ -1,3 +1,5 @@
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,6 +37,44 @@ TEXTS = st.lists(
 )
 def test_offset_at(text: str, line: int, character: int, encoding: Encoding, expected: int | None) -> None:
     assert offset_at(text, line, character, encoding) == expected
+
+
+def naive_offset(line: str, character: int, encoding: Encoding) -> int | None:
+    counted = 0
+    for index, one in enumerate(line):
+        width = {
+            "utf-8": 1 + sum(one >= first for first in "\x80\u0800\U00010000"),
+            "utf-16": 1 + (one > "\uffff"),
+            "utf-32": 1,
+        }[encoding]
+        if character < counted + width:
+            return index
+        counted += width
+    return len(line) if character == counted else None
+
+
+@given(
+    st.text(alphabet="aé€\uffff😀\U0010ffff\ud83d\ude00\x0c", max_size=12),
+    st.integers(0, 50),
+    st.sampled_from(ENCODINGS),
+)
+def test_columns_are_those_of_counting_one_by_one(line: str, character: int, encoding: Encoding) -> None:
+    expected = naive_offset(line, character, encoding)
+    assert offset_at(line, 0, character, encoding) == expected
+    assert naive_offset(line, units(line, encoding), encoding) == len(line)
+    place = len(line) if expected is None else expected
+    edited = changed(f"é\n{line}\n", (1, character), (1, character), "x", encoding)
+    assert edited == f"é\n{line[:place]}x{line[place:]}\n"
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_an_edit_in_a_line_of_millions_of_characters_is_quick(encoding: Encoding) -> None:
+    line = "é😀" * 2_000_000
+    place = units(line, encoding)
+    start = time.process_time()
+    assert changed(line, (0, place), (0, place + 1), "x", encoding) == line + "x"
+    assert position_of(line, len(line), encoding) == (0, place)
+    assert time.process_time() - start < 0.5
 
 
 @given(TEXTS, st.data(), st.sampled_from(ENCODINGS))

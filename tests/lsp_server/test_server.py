@@ -144,6 +144,9 @@ async def test_a_request_that_waits_its_debounce_costs_nothing(tmp_path: Path) -
 async def test_switched_off_and_on_again(tmp_path: Path) -> None:
     async with fake_editor(tmp_path, {"enable": False}) as editor:
         assert await suggestion(editor, "# fake: abc\ny = |") is None
+        for nothing in ({}, None):  # Eglot sends the first as soon as it is connected
+            editor.configure(nothing)
+            assert await editor.suggest("a.py", 16) is None
         editor.configure({"tabwright": {"enable": True, "debounceMs": 0}})
         assert await editor.suggest("a.py", 16) is not None
 
@@ -197,6 +200,33 @@ async def test_a_language_the_model_does_not_know_is_silent(editor: Editor) -> N
     editor.configure({"languages": {"python": False}, "debounceMs": 0})
     assert await editor.suggest("untitled:Untitled-1", 16) is None
     assert editor.states[-1] == ("silent", "suggestions are switched off for python")
+
+
+async def test_the_state_is_that_of_the_document_worked_on(editor: Editor) -> None:
+    markdown = ("silent", "the model does not know markdown")
+    editor.open("a.md", "# A\n", language="markdown")
+    assert await editor.wait_for_state("silent") == markdown
+    editor.configure({})
+    assert await editor.status() == markdown
+    assert await suggestion(editor, "# fake: abc\ny = |") is not None
+    editor.open("b.md", "# B\n", language="markdown")  # in the background
+    assert await editor.status() == ("ready", "fake is ready")
+    editor.configure({"languages": {"python": False}})
+    assert await editor.status() == ("silent", "suggestions are switched off for python")
+    editor.configure({"languages": {}})
+    assert await editor.status() == ("ready", "fake is ready")
+    editor.close("a.py")
+    editor.open("c.md", "# C\n", language="markdown")
+    assert await editor.status() == markdown
+
+
+async def test_the_state_once_the_model_is_loaded_is_that_of_the_document_worked_on(tmp_path: Path) -> None:
+    async with fake_editor(tmp_path, {"model": "slow"}) as editor:
+        editor.open("a.py", "# fake: abc\ny = ")
+        pending = editor.ask("a.py", 16)
+        editor.open("b.md", "# B\n", language="markdown")
+        assert await pending.answer
+        assert [state for state, _ in editor.states] == ["starting", "ready"]
 
 
 async def test_bad_settings_are_warned_about_once_and_defaults_used(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lsp_server.settings import _KNOWN, Settings, read
+from lsp_server.settings import _KNOWN, Reading, Settings, read
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
@@ -68,6 +70,30 @@ def test_model_and_threads_count_at_start_only() -> None:
     reading = read({"model": "/theirs", "threads": 2, "maxLines": 3}, current=current)
     assert reading.settings == Settings(model="/mine", threads=2, max_lines=3)
     assert reading.warnings == ("Tabwright: the setting tabwright.model takes effect after a restart.",)
+
+
+NOW = Settings(enable=False, max_lines=3, languages={"python": False}, threads=2, model="/m")
+
+
+@pytest.mark.parametrize("raw", [None, {}, {"tabwright": {}}, {"tabwright": None}])
+def test_what_a_later_message_does_not_name_stays(raw: object) -> None:
+    assert read(raw, current=NOW) == Reading(settings=NOW)
+
+
+def test_a_later_message_changes_what_it_names() -> None:
+    assert read({"maxLines": 5}, current=NOW).settings == replace(NOW, max_lines=5)
+    reading = read({"maxLines": 0}, current=NOW)
+    assert reading.settings == replace(NOW, max_lines=12)
+    assert reading.warnings[0].endswith("; 12 is used.")
+    reading = read([1], current=NOW)
+    assert reading.settings == NOW
+    assert reading.warnings[0].endswith("not [1]; nothing changes.")
+
+
+def test_null_is_the_default_of_a_key() -> None:
+    assert read(dict.fromkeys(_KNOWN)) == Reading(settings=Settings())
+    later = read(dict.fromkeys(_KNOWN), current=NOW)
+    assert later == Reading(settings=Settings(threads=2, model="/m"))
 
 
 @given(st.dictionaries(KEYS, JSON))

@@ -23,7 +23,7 @@ class Engine:
     )
     tokenizer = SimpleNamespace()
 
-    def generate(self, prompt, *, max_tokens, stop=None, cancelled, deadline=None):
+    def generate(self, prompt, *, max_tokens, stop=None, cancelled, deadline=None, may_be_empty=True):
         hole = prompt
         text = (hole.prefix + hole.suffix).partition("# fake: ")[2].partition("\n")[0].replace("\\n", "\n")
         step = 0.02 if "# slow" in hole.prefix else 0

@@ -299,3 +299,11 @@ def test_second_request_at_once_is_refused(engine, talkative):
     with pytest.raises(AssertionError, match="one request at a time"):
         engine.generate(Prompt(tokens=talkative), max_tokens=3, stop=ask_again)
     assert engine.generate(Prompt(tokens=talkative), max_tokens=3).tokens == 3
+
+
+def test_someone_who_asked_gets_text_where_the_network_would_end(engine, terse):
+    """The prompt and what the network says after it: the next thing that it would write is the end."""
+    prompt, said = terse
+    place = Prompt(tokens=(*prompt, *said))
+    assert engine.generate(place, max_tokens=5).text == ""
+    assert engine.generate(place, max_tokens=5, may_be_empty=False).text.strip()
