@@ -16,11 +16,14 @@ from model import fim
 from model.fim import Hole
 
 if TYPE_CHECKING:
-    from model.serving.engine import Engine
+    from model.serving.engine import Completion, Engine
 
 _LINE_TOKENS = 64
 _TOKENS_PER_LINE = 20
 _MOST_TOKENS = 256
+# Of what the best tokens give, sometimes nothing is worth showing; who asked gets a few draws more. The
+# prompt is computed already, so a draw costs its own tokens only.
+_TEMPERATURES_INVOKED = (0.0, 0.4, 0.6, 0.8, 0.8, 0.8)
 
 
 def never() -> bool:
@@ -78,14 +81,29 @@ class Completer:
         # What surely comes first need not be left to the model: asked as if it had been typed.
         asked = replace(hole, prefix=hole.prefix + decision.lead)
         prompt = fim.render(asked, engine.tokenizer, engine.release.window - self._reserve)
-        completion = engine.generate(
-            prompt,
-            max_tokens=self._limit(decision.kind, request.max_lines),
-            stop=postprocess.stopper(hole, decision.kind, request.max_lines, lead=decision.lead),
-            cancelled=request.cancelled,
-            deadline=request.deadline,
-            may_be_empty=not request.invoked,
-        )
+        result: Suggestion | Silence = Silence(reason="nothing was asked")
+        for seed, temperature in enumerate(_TEMPERATURES_INVOKED if request.invoked else (0.0,)):
+            completion = engine.generate(
+                prompt,
+                max_tokens=self._limit(decision.kind, request.max_lines),
+                stop=postprocess.stopper(hole, decision.kind, request.max_lines, lead=decision.lead),
+                cancelled=request.cancelled,
+                deadline=request.deadline,
+                may_be_empty=not request.invoked,
+                temperature=temperature,
+                seed=seed,
+            )
+            result = self._judge(completion, hole, decision, request)
+            if isinstance(result, Suggestion) or completion.stop_reason in ("cancelled", "deadline"):
+                break
+        if isinstance(result, Suggestion) and result.stop_reason != "deadline":
+            self.cache.keep(hole, shape, result.text)
+        return result
+
+    def _judge(
+        self, completion: Completion, hole: Hole, decision: trigger.Decision, request: Request
+    ) -> Suggestion | Silence:
+        """What of a completion is worth showing."""
         if completion.stop_reason == "cancelled":
             return Silence(reason="the request was cancelled")
         whole = completion.stop_reason not in ("deadline", "length")
@@ -93,8 +111,6 @@ class Completer:
         text = postprocess.clean(written, hole, decision.kind, request.max_lines, finished=whole)
         if text is None:
             return Silence(reason=_why_empty(completion.stop_reason, completion.text))
-        if completion.stop_reason != "deadline":
-            self.cache.keep(hole, shape, text)
         return Suggestion(text=text, tokens=completion.tokens, stop_reason=completion.stop_reason)
 
     @property

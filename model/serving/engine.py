@@ -97,8 +97,9 @@ class Engine:
         `stop` gets the text so far after each token that added some, and returns the index at which the
         completion ends, or None. `cancelled` and `deadline` (in `time.monotonic()` seconds) are asked before
         every step, also between chunks of the prompt; the text so far is returned. `temperature` 0 takes the
-        best token; above, `top_p` and `seed` apply. Unless it `may_be_empty`, the completion begins with the
-        best token that is neither blank nor an end: for someone who asked. Raises ModelError for a prompt that leaves no room.
+        best token; above, `top_p` and `seed` apply. Unless it `may_be_empty`, neither an end nor a line
+        end comes before its first visible character: for someone who asked. Raises ModelError for a prompt
+        that leaves no room.
         """
         assert prompt.tokens
         assert max_tokens > 0
@@ -222,8 +223,9 @@ class _Decoding:
 
     def _pick(self, logits: Floats, best: int) -> tuple[int, float]:
         """The next token and its log probability among those that were allowed; logits (V,)."""
-        if self._pending or not (self._may_be_empty or self.text.strip()):
-            allowed = self._healer.allowed(self._pending) if self._pending else self._healer.visible
+        may_be_empty = self._may_be_empty or bool(self.text.strip())
+        if self._pending or not may_be_empty:
+            allowed = self._healer.allowed(self._pending, may_be_empty=may_be_empty)
             scores = logits[allowed]
             place = self._choose(scores)
             return int(allowed[place]), log_probability(scores, place)

@@ -29,8 +29,8 @@ class Healer:
         self._pieces = [piece for piece, _ in spelled]
         self._ids = np.array([token for _, token in spelled], np.int64)
         self._id_of = dict(spelled)
-        # Tokens that say something: no sentinels, nothing blank.
-        self.visible = np.array([token for piece, token in spelled if piece.strip()], np.int64)
+        # Tokens that may come before the first visible character: no sentinels, no line ends.
+        self._not_empty = np.array([token for piece, token in spelled if _is_not_empty(piece)], np.int64)
         self._longest = max(map(len, self._pieces), default=0)
         # With every byte a token, no text is ever impossible to spell.
         for byte in range(256):
@@ -43,17 +43,26 @@ class Healer:
         """The token's bytes: empty for sentinels, and for ids that only pad the network's vocabulary."""
         return self._token_bytes[token] if token < len(self._token_bytes) else b""
 
-    def allowed(self, pending: bytes) -> npt.NDArray[np.int64]:
-        """Ids of the tokens that may come next, without repeats; `pending` must not be empty."""
-        assert pending
+    def allowed(self, pending: bytes, *, may_be_empty: bool = True) -> npt.NDArray[np.int64]:
+        """Ids of the tokens that may come next, without repeats.
+
+        `pending` must not be empty, unless the completion must not be: then what lies beyond it is more than
+        a line end, and no sentinel.
+        """
+        if not pending:
+            assert not may_be_empty
+            return self._not_empty
         first = bisect_left(self._pieces, pending)
         behind = _first_after(pending)
         last = len(self._pieces) if behind is None else bisect_left(self._pieces, behind)
         longest = min(len(pending) - 1, self._longest)
         starts = (self._id_of.get(pending[:length]) for length in range(1, longest + 1))
-        return np.concatenate(
-            [self._ids[first:last], [token for token in starts if token is not None]]
-        ).astype(np.int64)
+        beyond = self._ids[first:last]
+        if not may_be_empty:
+            pieces = self._pieces[first:last]
+            keep = [piece == pending or _is_not_empty(piece[len(pending) :]) for piece in pieces]
+            beyond = beyond[np.array(keep, bool)]
+        return np.concatenate([beyond, [token for token in starts if token is not None]]).astype(np.int64)
 
     def spell(self, pending: bytes, token: int) -> tuple[bytes, bytes]:
         """After an allowed token: (what is left of pending, the token's bytes beyond it)."""
@@ -61,6 +70,10 @@ class Healer:
         assert piece
         assert piece.startswith(pending[: len(piece)])
         return pending[len(piece) :], piece[len(pending) :]
+
+
+def _is_not_empty(piece: bytes) -> bool:
+    return bool(piece.strip()) or b"\n" not in piece
 
 
 def _first_after(start: bytes) -> bytes | None:

@@ -95,6 +95,19 @@ def test_a_block_that_is_over_before_it_begins_is_not_shown() -> None:
     assert isinstance(found, Silence)
 
 
+def test_who_asks_gets_more_draws_until_one_is_worth_showing() -> None:
+    engine = FakeEngine("")
+    engine.generate = lambda prompt, **how: (  # type: ignore[method-assign]
+        engine.calls.append(how)
+        or SimpleNamespace(text="" if how["temperature"] < 0.6 else "b", stop_reason="stop", tokens=1)
+    )
+    found = Completer(engine).complete(hole(), Request(invoked=True))  # type: ignore[arg-type]
+    assert found == Suggestion(text="b", tokens=1, stop_reason="stop")
+    assert [call["temperature"] for call in engine.calls] == [0.0, 0.4, 0.6]
+    assert isinstance(Completer(engine).complete(hole(), Request()), Silence)  # type: ignore[arg-type]
+    assert len(engine.calls) == 4
+
+
 def test_who_asks_is_not_answered_with_an_end() -> None:
     engine = FakeEngine("a")
     Completer(engine).complete(hole(), Request())  # type: ignore[arg-type]

@@ -23,7 +23,18 @@ class Engine:
     )
     tokenizer = SimpleNamespace()
 
-    def generate(self, prompt, *, max_tokens, stop=None, cancelled, deadline=None, may_be_empty=True):
+    def generate(
+        self,
+        prompt,
+        *,
+        max_tokens,
+        stop=None,
+        cancelled,
+        deadline=None,
+        may_be_empty=True,
+        temperature=0.0,
+        seed=None,
+    ):
         hole = prompt
         text = (hole.prefix + hole.suffix).partition("# fake: ")[2].partition("\n")[0].replace("\\n", "\n")
         step = 0.02 if "# slow" in hole.prefix else 0

@@ -69,3 +69,16 @@ def test_tokenizer_that_lacks_a_byte_is_refused():
     """Without it some text could not be spelled, and decoding would have nothing to choose from."""
     with pytest.raises(ModelError, match="0x41"):
         Healer([piece for piece in TOKEN_BYTES if piece != b"A"])
+
+
+@given(st.binary(min_size=1, max_size=6))
+def test_what_must_not_be_empty_goes_on_with_more_than_a_line_end(pending):
+    pieces = [b"", *(bytes([b]) for b in range(256)), b"\n\n", b" \n", b"(\n", b"()", b"(a", b"  "]
+    healer = Healer(pieces)
+    for token in healer.allowed(pending, may_be_empty=False):
+        beyond = pieces[token][len(pending) :] if pieces[token].startswith(pending) else b""
+        assert not beyond or beyond.strip() or b"\n" not in beyond
+    assert {pieces[t] for t in healer.allowed(b"(", may_be_empty=False)} == {b"(", b"()", b"(a"}
+    assert {b"", b"\n", b"\n\n", b" \n"}.isdisjoint(
+        pieces[t] for t in healer.allowed(b"", may_be_empty=False)
+    )
