@@ -11,6 +11,7 @@ Not here: the graph (onnx_graph.py), what parity means (parity.py), how a releas
 from __future__ import annotations
 
 import json
+import math
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -166,19 +167,12 @@ def _meta(
         "name": name,
         **({} if created is None else {"created": created}),
         "architecture": asdict(architecture),
-        "parameters": sum(_product(shape) for shape in shapes),
+        "parameters": sum(math.prod(shape) for shape in shapes),
         **carried,
         "corpus": corpus,
         "licenses": licenses,
         "parity": asdict(parity),
     }
-
-
-def _product(shape: tuple[int, ...]) -> int:
-    result = 1
-    for size in shape:
-        result *= size
-    return result
 
 
 def _check_target(out: Path) -> None:
