@@ -24,7 +24,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "complete": ("lsp_server.cli", "complete", "Print the completion at FILE LINE COL."),
     "serve": ("lsp_server.cli", "serve", "Run the language server on standard input and output."),
     "demo": ("eval.demo", "demo", "See completions come back from the real server."),
-    "eval": ("eval.cli", "app", "Evaluate a model: humaneval."),
+    "eval": ("eval.cli", "app", "Evaluate a model: HumanEval, bits per byte."),
 }
 EPILOG = "Example: tabwright complete eval/passk.py 20 5"
 

@@ -62,7 +62,7 @@ def test_every_command_shows_an_example(name: str) -> None:
     assert f"Example: tabwright {name}" in " ".join(_run(name, "--help").stdout.split())
 
 
-@pytest.mark.parametrize("names", [("data", "build"), ("eval", "humaneval")])
+@pytest.mark.parametrize("names", [("data", "build"), ("eval", "humaneval"), ("eval", "bits")])
 def test_every_sub_command_shows_an_example(names: tuple[str, str]) -> None:
     assert f"Example: tabwright {' '.join(names)}" in " ".join(_run(*names, "--help").stdout.split())
 
@@ -80,6 +80,7 @@ def test_every_sub_command_shows_an_example(names: tuple[str, str]) -> None:
         (("train", "--rate", "0"), "--rate 0.0 is out of range"),
         (("export", "no/checkpoint", "--out", "{tmp}/m"), "no/checkpoint"),
         (("eval", "humaneval", "--model", "no/model"), "no/model"),
+        (("eval", "bits", "--split", "train"), "no held-out split 'train'"),
     ],
 )
 def test_bad_input_ends_in_one_sentence_and_a_failing_exit_code(
