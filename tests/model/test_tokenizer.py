@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from model.errors import DataError, ModelError
@@ -49,6 +49,8 @@ def test_digits_are_split_and_line_ends_kept(tokenizer: Tokenizer) -> None:
 
 
 @given(text=CODE, more=CODE)
+@example(text="a \n  ", more="\n\nb")
+@example(text="a\n\n \n", more="  \n")
 @settings(max_examples=250, deadline=None)
 def test_typing_on_never_changes_the_stable_tokens(tokenizer: Tokenizer, text: str, more: str) -> None:
     ids, rest = tokenizer.encode_stable(text)
