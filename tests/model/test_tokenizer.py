@@ -59,6 +59,14 @@ def test_typing_on_never_changes_the_stable_tokens(tokenizer: Tokenizer, text: s
         assert tokenizer.encode(text + more)[: len(ids)] == ids
 
 
+def test_blank_lines_may_become_one_token_with_what_is_typed() -> None:
+    blank = Tokenizer.train(lambda: iter(["a\n  \nb\n  \nc"] * 50), vocabulary=300)
+    assert len(blank.encode("\n  \n")) == 1
+    ids, rest = blank.encode_stable("a\n  ")
+    assert (blank.decode(ids), rest) == ("a", "\n  ")
+    assert blank.encode("a\n  \nb")[: len(ids)] == ids
+
+
 def test_a_long_rest_is_held_back_by_its_last_token_only(tokenizer: Tokenizer) -> None:
     text = "x = 1  # " + "é=" * 200
     ids, rest = tokenizer.encode_stable(text)
