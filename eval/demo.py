@@ -48,6 +48,11 @@ PLACES = (
         missing="sku, quantity, item.available",
     ),
     Place(
+        title="behind a comment that says what to do",
+        after="        # never release more units than are reserved",
+        missing="\n        quantity = min(quantity, item.reserved)\n        item.reserved -= quantity",
+    ),
+    Place(
         title="below a comment that says what to do",
         after="        # never release more units than are reserved\n        ",
         missing="quantity = min(quantity, item.reserved)\n        item.reserved -= quantity",
@@ -72,7 +77,7 @@ def demo(
     ] = None,
     threads: Annotated[int | None, typer.Option(min=0, max=64, help="0: all cores but one.")] = None,
 ) -> None:
-    """Start the real server on an example file and show what it suggests in six places.
+    """Start the real server on an example file and show what it suggests in seven places.
 
     Example: tabwright demo
     """

@@ -78,11 +78,11 @@ class Tokenizer:
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise ModelError(f"cannot read the tokenizer {path}: {error}; export the model again") from error
+            raise ModelError(f"cannot read the tokenizer {path}: {error}; make its folder again") from error
         try:
             backend = tokenizers.Tokenizer.from_str(text)
         except Exception as error:  # the Rust side raises bare Exception
-            raise ModelError(f"{path} is not a tokenizer: {error}; export the model again") from error
+            raise ModelError(f"{path} is not a tokenizer: {error}; make its folder again") from error
         try:
             return cls(backend)
         except ModelError as error:
