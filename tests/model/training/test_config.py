@@ -38,7 +38,7 @@ def test_a_resumed_run_keeps_its_recipe() -> None:
 
 
 def test_bad_values_are_named() -> None:
-    with pytest.raises(ConfigError, match="no preset 'huge'; presets are toy, cpu, gpu"):
+    with pytest.raises(ConfigError, match="no preset 'huge'; presets are toy, cpu, cpu-long, gpu"):
         preset("huge")
     with pytest.raises(ConfigError, match="`steps` is 0"):
         toy(0)
