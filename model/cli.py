@@ -13,7 +13,7 @@ def train(
     out: Annotated[Path, typer.Option(help="Folder of the run; resumed when it holds a state.")] = Path(
         "runs/train"
     ),
-    preset: Annotated[str, typer.Option(help="toy, cpu or gpu.")] = "cpu",
+    preset: Annotated[str, typer.Option(help="toy, cpu, cpu-long or gpu.")] = "cpu",
     steps: Annotated[int | None, typer.Option(help="Optimiser steps; the preset's when not given.")] = None,
     optimizer: Annotated[str | None, typer.Option(help="muon or adamw; the preset's when not given.")] = None,
     rate: Annotated[float, typer.Option(help="Factor on the preset's learning rates.")] = 1.0,
@@ -57,32 +57,116 @@ def _needs_extra() -> None:
 
 
 def export(
-    checkpoint: Annotated[Path, typer.Argument(help="Checkpoint folder, as `tabwright train` writes it.")],
+    checkpoint: Annotated[
+        Path,
+        typer.Argument(help="Checkpoint folder, of `tabwright train` or another's Llama, Qwen2 or Qwen3."),
+    ],
     out: Annotated[Path, typer.Option(help="Model folder to write; an older export there is replaced.")],
     data: Annotated[Path, typer.Option(help="Shards: parity is proven on rows of their test split.")] = Path(
         "runs/corpus/shards"
     ),
     name: Annotated[str, typer.Option(help="Name of the model.")] = "tabwright",
     rows: Annotated[int, typer.Option(help="Rows of real code for the proof of parity.")] = 16,
+    variant: Annotated[
+        str, typer.Option(help="best (measured here), fp32, int8, int8mixed, int8w or int4.")
+    ] = "best",
+    gpu: Annotated[bool, typer.Option(help="Add model.fp16.onnx, for CUDA.")] = False,
+    to: Annotated[str, typer.Option(help="onnx; or, also from a model folder, hf or gguf.")] = "onnx",
+    type: Annotated[str, typer.Option(help="Of a GGUF's matrices: f32, f16 or q8_0.")] = "f16",  # noqa: A002
+    text: Annotated[
+        list[Path] | None, typer.Option(help="Files or folders of code to prove parity on, not shards.")
+    ] = None,
+    window: Annotated[
+        int | None, typer.Option(help="Another's: tokens of prompt and completion; at most 2048 by default.")
+    ] = None,
+    order: Annotated[
+        str | None,
+        typer.Option(help="Another's: prefix_first, suffix_first or left_to_right; detected by default."),
+    ] = None,
+    fim_prefix: Annotated[str | None, typer.Option(help="Another's: token before the prefix.")] = None,
+    fim_suffix: Annotated[str | None, typer.Option(help="Another's: token before the suffix.")] = None,
+    fim_middle: Annotated[str | None, typer.Option(help="Another's: token before the middle.")] = None,
+    end_of_text: Annotated[str | None, typer.Option(help="Another's: token at a text's end.")] = None,
+    language: Annotated[
+        list[str] | None, typer.Option(help="Another's: languages to suggest in; all known by default.")
+    ] = None,
+    license: Annotated[str | None, typer.Option(help="Another's: its license.")] = None,  # noqa: A002
 ) -> None:
     """Write model.onnx, tokenizer.json and meta.json, proven equal to the torch model on real code.
 
     Example: tabwright export runs/train/checkpoint --out runs/model
+
+    Another's: tabwright export Qwen2.5-Coder-0.5B --out runs/qwen --text src --license Apache-2.0
+
+    For other programs: tabwright export model/pretrained --to gguf --out model.gguf
     """
     _needs_extra()
     from rich.console import Console
     from rich.table import Table
 
+    from model.errors import ConfigError
     from model.export.checkpoint import read_architecture
+    from model.export.foreign import adopt, rows_of_text
+    from model.export.variants import as_rows
+    from model.export.write import TRAINING
     from model.export.write import export as write
     from model.shards import read_shard, shard_name
     from model.tokenizer import Tokenizer
 
     console = Console()
+    if to != "onnx":
+        from model.export.convert import convert
+
+        convert(checkpoint, out, to=to, name=name, type=type)  # type: ignore[arg-type]  # checked there
+        console.print(f"written: {out}", highlight=False)
+        return
     read_architecture(checkpoint)  # says what a checkpoint is, when this is none
-    pad = Tokenizer.load(checkpoint / "tokenizer.json").fim_pad
-    real = [[int(t) for t in row if t != pad] for row in read_shard(data / shard_name("test", 0))[:rows]]
-    release = write(checkpoint, out, name=name, rows=real)
+    adopted = None
+    names = {"fim_prefix": fim_prefix, "fim_suffix": fim_suffix, "fim_middle": fim_middle}
+    names["end_of_text"] = end_of_text
+    tokens = {role: token for role, token in names.items() if token is not None}
+    if (checkpoint / TRAINING).exists():
+        if tokens or language or any(option is not None for option in (window, order, license)):
+            raise ConfigError(
+                f"{checkpoint / TRAINING} says what this model is; leave out --window, --order, --language, "
+                "--license and the names of tokens"
+            )
+        tokenizer = Tokenizer.load(checkpoint / "tokenizer.json")
+        length = read_architecture(checkpoint).positions
+    else:
+        if not text:
+            raise ConfigError(
+                f"{checkpoint} has no {TRAINING}, so it is not of `tabwright train`; to export another's "
+                "model, name some code with --text, to prove the export on"
+            )
+        adopted = adopt(
+            checkpoint, window=window, order=order, tokens=tokens, served=language or (), license=license
+        )
+        tokenizer, length = adopted.tokenizer, adopted.training["window"]
+        console.print(f"another's model: prompts are {tokenizer.fim}", highlight=False, markup=False)
+    if text:
+        both = rows_of_text(text, tokenizer, length=length, count=2 * rows)
+        real, calibration = both[::2], both[1::2]
+    else:
+        real, calibration = (
+            [[int(t) for t in row if t != tokenizer.fim_pad] for row in shard]
+            for shard in (read_shard(data / shard_name(split, 0))[:rows] for split in ("test", "validation"))
+        )
+    release = write(
+        checkpoint,
+        out,
+        name=name,
+        rows=real,
+        variant=variant,
+        gpu=gpu,
+        calibration=calibration,
+        adopted=adopted,
+    )
+    heading, *lines = as_rows(release.variants)
+    variants = Table(*heading, box=None, pad_edge=False, title=f"variants; {release.variant} is written")
+    for line in lines:
+        variants.add_row(*line)
+    console.print(variants)
     table = Table(title="ONNX against torch, on test rows")
     table.add_column("measure")
     table.add_column("value", justify="right")

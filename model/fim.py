@@ -9,6 +9,12 @@ the Middle): a typed character only appends to the tokens, so an engine reuses e
     <|fim_prefix|><|fim_suffix|> suffix <|fim_middle|> prefix        what stands after and before the cursor
     middle <|endoftext|>                                            what is to be written
 
+A model of another family was trained on an order of its own, which its tokenizer's FimFormat names:
+
+    prefix_first     <fim_prefix> prefix <fim_suffix> suffix <fim_middle>, behind neighbours and path where
+                     the family has a token that separates files
+    left_to_right    prefix: the model knows no sentinels and sees nothing else
+
 An empty suffix means that nothing is known to follow. Ordinary left-to-right text is a hole with neither
 prefix nor suffix, so it needs no format of its own.
 
@@ -73,9 +79,16 @@ class Prompt:
 
 
 def render(hole: Hole, tokenizer: Tokenizer, budget: int) -> Prompt:
-    """The prompt for a hole, of at most `budget` tokens. Raises ConfigError for a budget under 32."""
+    """The prompt for a hole, of at most `budget` tokens, in the order of the tokenizer's model.
+
+    Raises ConfigError for a budget under 32.
+    """
     before = _before_prefix(hole, tokenizer, budget)
-    ids, pending = tokenizer.encode_stable(_visible_prefix(hole, tokenizer, budget - len(before)))
+    prefix = _visible_prefix(hole, tokenizer, budget - len(before))
+    if tokenizer.fim.order == "prefix_first":
+        # The prefix does not end the prompt, so its last token cannot be decoded again: nothing is pending.
+        return Prompt(tokens=tuple(_prefix_first(before, tokenizer.encode(prefix), tokenizer)))
+    ids, pending = tokenizer.encode_stable(prefix)
     return Prompt(tokens=(*before, *ids), pending=pending)
 
 
@@ -93,39 +106,49 @@ def training_tokens(
     if order == "suffix_first":
         ids = [*before, *tokenizer.encode(prefix + example.middle)]
     else:
-        shared, suffix = _split_at_suffix(before, tokenizer)
-        ids = [
-            *shared, tokenizer.fim_prefix, *tokenizer.encode(prefix),
-            tokenizer.fim_suffix, *suffix, tokenizer.fim_middle, *tokenizer.encode(example.middle),
-        ]  # fmt: skip
+        ids = _prefix_first(before, tokenizer.encode(prefix), tokenizer)
+        ids += tokenizer.encode(example.middle)
     if example.ends:
         ids.append(tokenizer.end_of_text)
     return ids[:length]
 
 
-def _split_at_suffix(before: list[int], tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
-    """What stands before <|fim_prefix|>, and the suffix ids between <|fim_suffix|> and <|fim_middle|>."""
+def _prefix_first(before: list[int], prefix: list[int], tokenizer: Tokenizer) -> list[int]:
+    """What stands before the middle in suffix-first order, with the prefix moved before the suffix."""
     at = before.index(tokenizer.fim_prefix)
-    return before[:at], before[at + 2 : -1]
+    suffix = before[at + 2 : -1]
+    return [
+        *before[:at], tokenizer.fim_prefix, *prefix, tokenizer.fim_suffix, *suffix, tokenizer.fim_middle,
+    ]  # fmt: skip
 
 
 def _before_prefix(hole: Hole, tokenizer: Tokenizer, budget: int) -> list[int]:
     """Everything that stands still while a person types: neighbours, the path, the suffix."""
     if budget < _SMALLEST_BUDGET:
         raise ConfigError(f"a prompt budget of {budget} tokens is too small; use at least {_SMALLEST_BUDGET}")
-    ids: list[int] = []
-    for snippet in reversed(hole.neighbours):  # the best stands last, next to this file: it is kept longest
-        piece = [tokenizer.file_sep, *tokenizer.encode(f"{snippet.path}\n{snippet.text}")]
-        if len(ids) + len(piece) <= budget // 4:
-            ids = piece + ids
-    header = tokenizer.encode(f"{hole.path}\n")[-budget // 8 :]
-    ids += [tokenizer.file_sep, *header, tokenizer.fim_prefix, tokenizer.fim_suffix]
+    if tokenizer.fim.order == "left_to_right":
+        return [*tokenizer.begin] or [tokenizer.end_of_text]  # what a text begins behind
+    ids: list[int] = [*tokenizer.begin, *_other_files(hole, tokenizer, budget)]
+    ids += [tokenizer.fim_prefix, tokenizer.fim_suffix]
     # Half the window while the text above is surely short, else a quarter: one step, not one a keystroke,
     # because everything behind the suffix is computed again when the suffix changes.
     room = (budget - len(ids)) // (2 if len(hole.prefix) < budget else 4)
     ids += tokenizer.encode(hole.suffix[: room * _CHARACTERS_PER_TOKEN])[:room]
     ids.append(tokenizer.fim_middle)
     return ids
+
+
+def _other_files(hole: Hole, tokenizer: Tokenizer, budget: int) -> list[int]:
+    """The neighbours and this file's path; nothing for a model that cannot tell files apart."""
+    if tokenizer.fim.file_sep is None:
+        return []
+    ids: list[int] = []
+    for snippet in reversed(hole.neighbours):  # the best stands last, next to this file: it is kept longest
+        piece = [tokenizer.file_sep, *tokenizer.encode(f"{snippet.path}\n{snippet.text}")]
+        if len(ids) + len(piece) <= budget // 4:
+            ids = piece + ids
+    header = tokenizer.encode(f"{hole.path}\n")[-budget // 8 :]
+    return [*ids, tokenizer.file_sep, *header]
 
 
 def _visible_prefix(hole: Hole, tokenizer: Tokenizer, room: int) -> str:

@@ -4,15 +4,21 @@ The pre-tokenizer regex is Qwen2's, character for character: llama.cpp and other
 regexes, and a model whose tokenizer is not on it cannot be converted to GGUF. It splits digits one by one
 and keeps runs of indentation together.
 
-Not here: what order the sentinels stand in (fim.py).
+A tokenizer of another family is served under its own names for the sentinels: a FimFormat says which, and in
+what order that family was trained to read the parts of a file.
+
+Not here: how a prompt is put together (fim.py), how another's tokenizer.json is made to keep the properties
+that this one has (export/foreign_tokenizer.py).
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any, Literal, get_args
 
 import tokenizers
 from tokenizers import Regex, decoders, models, pre_tokenizers, trainers
@@ -40,6 +46,50 @@ MINIMUM_VOCABULARY = len(SPECIAL_TOKENS) + 256
 # A longer pre-token is healed by its last token only: a ruler of "=" signs is not worth decoding again.
 LONGEST_HEALED = 48
 
+# left_to_right is for models that know no sentinels: they see what stands before the cursor, nothing else.
+FimOrder = Literal["suffix_first", "prefix_first", "left_to_right"]
+ROLES = (
+    "end_of_text", "fim_prefix", "fim_suffix", "fim_middle", "fim_pad", "file_sep", "begin_of_text",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FimFormat:
+    """In what order a model reads the parts of a file, and the names of its sentinels; None: it has none.
+
+    `begin_of_text`, where a model has it, stands at the head of every prompt. The default is our own format.
+    """
+
+    order: FimOrder = "suffix_first"
+    end_of_text: str = END_OF_TEXT
+    fim_prefix: str | None = FIM_PREFIX
+    fim_suffix: str | None = FIM_SUFFIX
+    fim_middle: str | None = FIM_MIDDLE
+    fim_pad: str | None = FIM_PAD
+    file_sep: str | None = FILE_SEP
+    begin_of_text: str | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The value of `fim` in meta.json: the order, and the name of each sentinel that there is."""
+        names = {role: name for role in ROLES if (name := getattr(self, role)) is not None}
+        return {"order": self.order, "tokens": names}
+
+    @classmethod
+    def from_json(cls, value: object) -> FimFormat:
+        """Read `as_json()` back. Raises ModelError for an unknown order or role, or one that is missing."""
+        if not isinstance(value, dict) or value.get("order") not in get_args(FimOrder):
+            raise ModelError(f"the order of a prompt must be one of {', '.join(get_args(FimOrder))}")
+        tokens = value.get("tokens")
+        if not isinstance(tokens, dict) or not all(
+            role in ROLES and isinstance(name, str) for role, name in tokens.items()
+        ):
+            raise ModelError(f"the sentinels must be names by their roles, which are {', '.join(ROLES)}")
+        needed = ROLES[:1] if value["order"] == "left_to_right" else ROLES[:4]
+        if missing := [role for role in needed if role not in tokens]:
+            raise ModelError(f"the order {value['order']} needs a token for {', '.join(missing)}")
+        names: dict[str, Any] = {role: tokens.get(role) for role in ROLES}
+        return cls(order=value["order"], **names)
+
 
 def _byte_of_symbol() -> dict[str, int]:
     """GPT-2's byte-to-unicode table, inverted: printable bytes are themselves, the rest from U+0100."""
@@ -50,6 +100,7 @@ def _byte_of_symbol() -> dict[str, int]:
 
 
 _BYTE_OF_SYMBOL = _byte_of_symbol()
+_NEVER_IN_UTF8 = frozenset((0xC0, 0xC1, *range(0xF5, 0x100)))
 
 
 def _encodable(text: str) -> str:
@@ -58,23 +109,35 @@ def _encodable(text: str) -> str:
 
 
 class Tokenizer:
-    """Text to ids and back. Sentinels in the text are encoded as the characters they are, never as ids."""
+    """Text to ids and back. Sentinels in the text are encoded as the characters they are, never as ids.
 
-    def __init__(self, backend: tokenizers.Tokenizer) -> None:
+    `fim` names the sentinels. A role without a name has the id of end_of_text; no prompt uses it then.
+    """
+
+    def __init__(self, backend: tokenizers.Tokenizer, fim: FimFormat | None = None) -> None:
         backend.encode_special_tokens = True
         backend.no_truncation()
         backend.no_padding()
         self._backend = backend
-        self.end_of_text = self._special(END_OF_TEXT)
-        self.fim_prefix = self._special(FIM_PREFIX)
-        self.fim_suffix = self._special(FIM_SUFFIX)
-        self.fim_middle = self._special(FIM_MIDDLE)
-        self.fim_pad = self._special(FIM_PAD)
-        self.file_sep = self._special(FILE_SEP)
+        self.fim = fim or FimFormat()
+        self.end_of_text = self._special(self.fim.end_of_text)
+        self.fim_prefix = self._special(self.fim.fim_prefix)
+        self.fim_suffix = self._special(self.fim.fim_suffix)
+        self.fim_middle = self._special(self.fim.fim_middle)
+        self.fim_pad = self._special(self.fim.fim_pad)
+        self.file_sep = self._special(self.fim.file_sep)
+        self.begin = () if self.fim.begin_of_text is None else (self._special(self.fim.begin_of_text),)
+        if backend.normalizer is not None:
+            raise ModelError(
+                "the tokenizer has a normalizer, which changes the text; run `tabwright export` on its model"
+            )
 
     @classmethod
-    def load(cls, path: Path) -> Tokenizer:
-        """Read a tokenizer.json. Raises ModelError when it is missing, corrupt or lacks a sentinel."""
+    def load(cls, path: Path, fim: FimFormat | None = None) -> Tokenizer:
+        """Read a tokenizer.json; its sentinels are our own, or those that `fim` names.
+
+        Raises ModelError when the file is missing, corrupt, lacks a sentinel or changes the text.
+        """
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
@@ -84,7 +147,7 @@ class Tokenizer:
         except Exception as error:  # the Rust side raises bare Exception
             raise ModelError(f"{path} is not a tokenizer: {error}; make its folder again") from error
         try:
-            return cls(backend)
+            return cls(backend, fim)
         except ModelError as error:
             raise ModelError(f"{path}: {error}") from error
 
@@ -115,7 +178,9 @@ class Tokenizer:
         backend.train_from_iterator(texts(), trainer=trainer)
         return cls(backend)
 
-    def _special(self, name: str) -> int:
+    def _special(self, name: str | None) -> int:
+        if name is None:
+            return self.end_of_text
         found = self._backend.token_to_id(name)
         if found is None:
             raise ModelError(f"the tokenizer has no {name} token; use a model trained for fill-in-the-middle")
@@ -130,10 +195,10 @@ class Tokenizer:
         """Hex digest of `to_json()`: shards and models name the tokenizer they belong to by it."""
         return hashlib.sha256(self.to_json().encode()).hexdigest()
 
-    @property
+    @cached_property
     def size(self) -> int:
-        """Number of token ids, sentinels included."""
-        return self._backend.get_vocab_size(with_added_tokens=True)
+        """Number of token ids, sentinels included, and those between that others left without a token."""
+        return max(self._backend.get_vocab(with_added_tokens=True).values(), default=-1) + 1
 
     def encode(self, text: str) -> list[int]:
         """Ids of the text; no sentinel is added, and none can come from the text."""
@@ -190,10 +255,13 @@ class Tokenizer:
 
     @cached_property
     def token_bytes(self) -> list[bytes]:
-        """For each id its bytes; empty for sentinels."""
+        """For each id its bytes; empty for sentinels, and for what no text can be encoded to."""
         table = [b""] * self.size
         added = set(self._backend.get_added_tokens_decoder())
         for symbols, token in self._backend.get_vocab(with_added_tokens=True).items():
-            if token not in added:
+            # DeepSeek-Coder adds the bytes that UTF-8 never uses, and a text so never needs, as tokens of one
+            # symbol: they are bytes all the same.
+            spelled = token not in added or _BYTE_OF_SYMBOL.get(symbols) in _NEVER_IN_UTF8
+            if spelled and all(s in _BYTE_OF_SYMBOL for s in symbols):
                 table[token] = bytes(_BYTE_OF_SYMBOL[s] for s in symbols)
         return table

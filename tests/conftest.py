@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,11 @@ settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCh
 settings.load_profile("busy")
 
 ROOT = Path(__file__).parent.parent
+
+
+def pytest_configure() -> None:
+    """What is measured and remembered goes to a folder of this run's own, in the processes it starts, too."""
+    os.environ["XDG_CACHE_HOME"] = tempfile.mkdtemp(prefix="tabwright-tests-")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -15,18 +15,18 @@ import math
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import onnx
-
 from model.errors import ModelError
 from model.export.checkpoint import Architecture, expected_shapes, read_architecture, read_json, read_weights
-from model.export.onnx_graph import build
-from model.export.parity import Parity, compare
+from model.export.foreign import Adopted
+from model.export.parity import Parity
+from model.export.variants import BEST, HALF, build_all, choose, draft, wanted
 from model.serving.release import (
     FORMAT,
+    GPU_GRAPH,
     GRAPH,
     META,
     TOKENIZER,
@@ -35,7 +35,6 @@ from model.serving.release import (
     read_meta,
     read_release,
 )
-from model.serving.session import Session
 from model.tokenizer import Tokenizer
 
 TRAINING = "training.json"
@@ -45,11 +44,6 @@ _CARRIED = (
     "flops", "hardware", "split", "validation",
 )  # fmt: skip
 
-LEAST_AGREEMENT = 0.999
-# In logits. Rounding alone stays under 1e-3, even where large weights amplify it; a wrong graph is off by
-# tenths.
-LARGEST_DIFFERENCE = 5e-3
-
 
 def export(
     checkpoint: Path,
@@ -57,35 +51,68 @@ def export(
     *,
     name: str,
     rows: Sequence[Sequence[int]],
+    variant: str = "fp32",
+    gpu: bool = False,
+    calibration: Sequence[Sequence[int]] = (),
+    adopted: Adopted | None = None,
     created: str | None = None,
     threads: int = 0,
 ) -> Release:
     """Write the release folder `out`, replacing an older release, and return it as read back.
 
-    `rows` are token ids of real code that the network was not made for, to prove the graph with. `created`
-    is stored as it stands and left out when None, so that equal checkpoints give equal bytes. Raises
-    ModelError for a checkpoint that cannot be exported, a graph that strays from the network, or an `out`
-    that holds something else; `out` is then as it was. Raises RuntimeMissingError without onnxruntime.
+    `rows` are token ids of real code that the network was not made for, to prove the graph with, and
+    `calibration` others, for variants that are fitted to activations. `variant` is a name of variants.py, or
+    "best", which measures all of them here and takes the fastest good one; `gpu` adds a float16 graph.
+    `adopted` stands in for the training.json and tokenizer of a checkpoint that is not ours (foreign.py).
+    `created` is stored as it stands and left out when None, so that equal checkpoints give equal bytes where
+    nothing is timed. Raises ConfigError for an unknown variant, ModelError for a checkpoint that cannot be
+    exported, a graph that strays from the network, or an `out` that holds something else; `out` is then as
+    it was. Raises RuntimeMissingError without onnxruntime.
     """
-    training = _read_training(checkpoint)
-    tokenizer = _read_tokenizer(checkpoint, training)
     architecture = read_architecture(checkpoint)
+    if adopted is None:
+        training = _read_training(checkpoint)
+        tokenizer = _read_tokenizer(checkpoint, training)
+    else:
+        training, tokenizer = adopted.training, adopted.tokenizer
+        # Others reach far: rotary tables for 131,072 positions would be as large as a small model.
+        architecture = replace(architecture, positions=training["window"])
     _check_sizes(architecture, tokenizer, training, checkpoint)
     _check_target(out)
+    weights = read_weights(checkpoint, architecture)
+    names = [*wanted(variant, architecture, weights), *([HALF] if gpu else [])]
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{out.name}-", dir=out.parent))
         try:
-            onnx.save(build(architecture, read_weights(checkpoint, architecture)), str(temporary / GRAPH))
+            drafts = temporary / "drafts"
+            drafts.mkdir()
+            # Its sessions are gone when it returns: Windows renames no folder that has an open file.
+            measured = build_all(
+                names,
+                checkpoint,
+                drafts,
+                architecture=architecture,
+                weights=weights,
+                rows=rows,
+                calibration=calibration,
+                window=training["window"],
+                threads=threads,
+                timed=variant == BEST,
+            )
+            chosen = choose(measured) if variant == BEST else variant
+            draft(drafts, chosen).rename(temporary / GRAPH)
+            if gpu:
+                draft(drafts, HALF).rename(temporary / GPU_GRAPH)
+            shutil.rmtree(drafts)
             (temporary / TOKENIZER).write_bytes(tokenizer.to_json().encode())
-            session = Session(temporary / GRAPH, window=training["window"], threads=threads)
-            parity = compare(checkpoint, session, rows)
-            del session  # Windows renames no folder that has an open file
-            _refuse_stray(parity, checkpoint)
-            meta = _meta(training, architecture, parity, name=name, created=created)
+            parity = measured[chosen].parity
+            meta = _meta(training, tokenizer, architecture, parity, name=name, created=created)
+            meta["variant"] = chosen
+            meta["variants"] = {key: found.as_json() for key, found in measured.items()}
             meta["files"] = {
                 file: {"sha256": file_sha256(temporary / file), "bytes": (temporary / file).stat().st_size}
-                for file in (GRAPH, TOKENIZER)
+                for file in (GRAPH, *([GPU_GRAPH] if gpu else []), TOKENIZER)
             }
             text = json.dumps(meta, indent=1, ensure_ascii=False) + "\n"
             (temporary / META).write_bytes(text.encode())
@@ -139,19 +166,9 @@ def _check_sizes(
         )
 
 
-def _refuse_stray(parity: Parity, checkpoint: Path) -> None:
-    agreement = min(parity.top1_agreement, parity.step_top1_agreement)
-    # Written so that NaN fails.
-    close = max(parity.max_difference, parity.step_max_difference) <= LARGEST_DIFFERENCE
-    if not (agreement >= LEAST_AGREEMENT and close and parity.relative_error == parity.relative_error):
-        raise ModelError(
-            f"the graph exported from {checkpoint} strays from the network ({parity}); "
-            "nothing was written, please report this"
-        )
-
-
 def _meta(
     training: dict[str, Any],
+    tokenizer: Tokenizer,
     architecture: Architecture,
     parity: Parity,
     *,
@@ -169,6 +186,7 @@ def _meta(
         "architecture": asdict(architecture),
         "parameters": sum(math.prod(shape) for shape in shapes),
         **carried,
+        "fim": tokenizer.fim.as_json(),
         "corpus": corpus,
         "licenses": licenses,
         "parity": asdict(parity),
@@ -204,7 +222,7 @@ def _keep_foreign_files(old: Path, out: Path) -> None:
     try:
         ours = {META, *read_meta(old)["files"]}
     except ModelError:  # of another format: only the names known here
-        ours = {META, GRAPH, TOKENIZER}
+        ours = {META, GRAPH, GPU_GRAPH, TOKENIZER}
     for file in old.iterdir():
         if file.name not in ours and not (out / file.name).exists():
             file.rename(out / file.name)

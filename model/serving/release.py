@@ -15,10 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from model.errors import ModelError
+from model.tokenizer import FimFormat
 
-FORMAT = 1
+FORMAT = 2
+# Format 1 knew no variants, and no model but our own: all its graphs are float32.
+_OLDER = {"variant": "fp32", "variants": {}, "fim": FimFormat().as_json()}
 META = "meta.json"
 GRAPH = "model.onnx"
+GPU_GRAPH = "model.fp16.onnx"
 TOKENIZER = "tokenizer.json"
 
 _AGAIN = "install or export the model again"
@@ -31,6 +35,7 @@ _REQUIRED: dict[str, type | tuple[type, ...]] = {
     "languages": list,
     "window": int,
     "neighbours": bool,
+    "fim": dict,
     "tokenizer_sha256": str,
     "corpus": dict,
     "licenses": (list, dict),
@@ -38,13 +43,18 @@ _REQUIRED: dict[str, type | tuple[type, ...]] = {
     "curve": list,
     "validation": dict,
     "parity": dict,
+    "variant": str,
+    "variants": dict,
     "files": dict,
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Release:
-    """What meta.json says. `window` is in tokens, prompt and completion together."""
+    """What meta.json says. `window` is in tokens, prompt and completion together.
+
+    `variant` names how the graph's matrices are stored, `variants` what was measured of it and of others.
+    """
 
     folder: Path
     name: str
@@ -54,6 +64,7 @@ class Release:
     languages: tuple[str, ...]
     window: int
     neighbours: bool
+    fim: FimFormat
     tokenizer_sha256: str
     corpus: dict[str, Any]
     licenses: list[Any] | dict[str, Any]
@@ -61,11 +72,19 @@ class Release:
     curve: tuple[dict[str, Any], ...]
     validation: dict[str, Any]
     parity: dict[str, Any]
+    variant: str
+    variants: dict[str, dict[str, Any]]
 
     @property
     def graph(self) -> Path:
         """The ONNX file."""
         return self.folder / GRAPH
+
+    @property
+    def gpu_graph(self) -> Path | None:
+        """The ONNX file for a GPU, in float16, where the release has one."""
+        path = self.folder / GPU_GRAPH
+        return path if path.is_file() else None
 
     @property
     def tokenizer(self) -> Path:
@@ -94,6 +113,7 @@ def read_release(folder: Path) -> Release:
         languages=tuple(meta["languages"]),
         window=meta["window"],
         neighbours=meta["neighbours"],
+        fim=_fim(meta["fim"], folder / META),
         tokenizer_sha256=meta["tokenizer_sha256"],
         corpus=meta["corpus"],
         licenses=meta["licenses"],
@@ -101,6 +121,8 @@ def read_release(folder: Path) -> Release:
         curve=tuple(meta["curve"]),
         validation=meta["validation"],
         parity=meta["parity"],
+        variant=meta["variant"],
+        variants=meta["variants"],
     )
 
 
@@ -119,7 +141,9 @@ def read_meta(folder: Path) -> dict[str, Any]:
         raise ModelError(f"{path} holds no JSON object; {_AGAIN}")
     if "format" not in meta:
         raise ModelError(f"{path} has no key 'format'; {_AGAIN}")
-    if meta["format"] != FORMAT:
+    if meta["format"] == 1:
+        meta = {**_OLDER, **meta}
+    elif meta["format"] != FORMAT:
         raise ModelError(
             f"{path} has format {meta['format']!r}, but this version of Tabwright reads format {FORMAT}; "
             "upgrade tabwright or export the model again"
@@ -130,7 +154,16 @@ def read_meta(folder: Path) -> dict[str, Any]:
         # bool is an int to Python, and not to us.
         if not isinstance(meta[key], kind) or (kind is int and isinstance(meta[key], bool)):
             raise ModelError(f"{path}: '{key}' has the wrong type; {_AGAIN}")
+    if meta["variants"] and meta["variant"] not in meta["variants"]:
+        raise ModelError(f"{path}: 'variants' says nothing of the variant {meta['variant']!r}; {_AGAIN}")
     return meta
+
+
+def _fim(value: object, path: Path) -> FimFormat:
+    try:
+        return FimFormat.from_json(value)
+    except ModelError as error:
+        raise ModelError(f"{path}: 'fim' is malformed: {error}; {_AGAIN}") from error
 
 
 def file_sha256(path: Path) -> str:
@@ -143,7 +176,8 @@ def file_sha256(path: Path) -> str:
 
 
 def _check_files(folder: Path, files: dict[str, Any]) -> None:
-    for name in (GRAPH, TOKENIZER):
+    # A graph for a GPU is loaded when it is there, so it must have been checked as well.
+    for name in (GRAPH, TOKENIZER, *([GPU_GRAPH] if (folder / GPU_GRAPH).exists() else [])):
         if name not in files:
             raise ModelError(f"{folder / META} lists no {name} under 'files'; {_AGAIN}")
     for name, facts in files.items():

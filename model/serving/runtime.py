@@ -47,11 +47,15 @@ def load_onnxruntime() -> ModuleType:
     return runtime
 
 
+def usable_cores() -> int:
+    """Cores that this process may use."""
+    usable = getattr(os, "sched_getaffinity", None)
+    return len(usable(0)) if usable is not None else (os.cpu_count() or 1)
+
+
 def default_threads() -> int:
     """One core fewer than this process may use: the editor that asks runs on the same machine."""
-    usable = getattr(os, "sched_getaffinity", None)
-    cores = len(usable(0)) if usable is not None else (os.cpu_count() or 1)
-    return max(1, cores - 1)
+    return max(1, usable_cores() - 1)
 
 
 def _installed(distribution: str) -> bool:

@@ -1,17 +1,19 @@
-"""One onnxruntime session over the exported graph, with a key-value memory that can be rewound.
+"""One onnxruntime session over the exported graph, and the keys and values of what it has read.
 
 The graph (model/export/onnx_graph.py) reads and writes keys and values in place: the same buffers are bound
-as past and as present, so nothing is copied, and going back is passing a smaller past; what lies behind it is
-overwritten or ignored. `tokens` are those whose keys and values are valid.
+as past and as present, so nothing is copied, and going back is passing a smaller past. `tokens` are those
+whose keys and values are valid.
 
 One session for prefill and decode: two would fight over the cores. Not thread-safe.
 
-Not here: choosing tokens, text, stopping (engine.py).
+Not here: which memory serves which prompt (kv_cache.py), how many threads are best (tuning.py), choosing
+tokens, text, stopping (decoding.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,16 +22,24 @@ import numpy as np
 import numpy.typing as npt
 
 from model.errors import ModelError
+from model.serving.kv_cache import MOST_MEMORIES, KVCache, Memory
 from model.serving.runtime import default_threads, load_onnxruntime
 
 # Tokens run at once in a prefill. Larger is not faster, and a request can be called off only between two.
 CHUNK = 256
+# Smaller chunks for models whose file has this many bytes or more, so that calling off stays quick.
+_CHUNKS = ((400_000_000, 32), (100_000_000, 64), (40_000_000, 128), (0, CHUNK))
 # Decoding, and the few tokens a keystroke adds, come back at these lengths: their bindings are kept, because
 # making one takes as long as a small model's whole step.
 _KEPT_LENGTHS = 64
+_KEPT_ROWS = 16
+# Bytes of all keys and values together.
+KV_BUDGET = 48 << 20
 
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,77 +56,115 @@ class _Binding:
 class Session:
     """A loaded graph and the keys and values of the tokens it has read, at most `window` of them."""
 
-    def __init__(self, path: Path, *, window: int, threads: int = 0) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        window: int,
+        threads: int = 0,
+        spin: bool = False,
+        device: str = "cpu",
+        kv_budget: int = KV_BUDGET,
+    ) -> None:
         """Load the graph; `threads` 0 means one core fewer than there are.
 
-        Raises ModelError for a file that is no such graph, RuntimeMissingError without onnxruntime.
+        `spin` lets waiting threads look for work without sleeping, within a step only. `device` is "cpu" or
+        "cuda". `kv_budget` is in bytes; one memory is kept even when it is larger. Raises ModelError for a
+        file that is no such graph, RuntimeMissingError without onnxruntime or without the device.
         """
         self._runtime = load_onnxruntime()
-        options = self._runtime.SessionOptions()
-        options.intra_op_num_threads = threads or default_threads()
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 4  # what goes wrong is raised; onnxruntime need not print it too
-        # Spinning threads burn a core between keystrokes and stall when any other process is busy.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        try:
-            self._session = self._runtime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
-            )
-        except Exception as error:  # onnxruntime's exceptions share no base but this
-            reason = str(error).strip().partition("\n")[0]
-            raise ModelError(
-                f"{path} cannot be loaded as a model ({reason}); install or export the model again"
-            ) from error
-        shapes = {value.name: value.shape for value in self._session.get_inputs()}
+        self.threads = threads or default_threads()
+        self.spin = spin
+        self._session = _load(self._runtime, path, self.threads, spin=spin, device=device)
+        self.provider = str(self._session.get_providers()[0])  # what runs it, whatever was asked for
+        inputs = {value.name: value for value in self._session.get_inputs()}
         outputs = {value.name: value.shape for value in self._session.get_outputs()}
         needed = {"input_ids", "seqlens_k", "total_seq", "logit_from", "past_k0", "past_v0"}
-        if not needed <= shapes.keys() or not {"logits", "next"} <= outputs.keys():
+        if not needed <= inputs.keys() or not {"logits", "next"} <= outputs.keys():
             raise ModelError(f"{path} is not a graph written by Tabwright; export the model again")
         self.window = window
         self.vocabulary = int(outputs["logits"][-1])
-        self.tokens: list[int] = []
+        size = path.stat().st_size
+        self.chunk = next(chunk for least, chunk in _CHUNKS if size >= least)
         self._lengths = np.zeros(1, np.int32), np.zeros((), np.int32), np.zeros(1, np.int64)
         self._length_values = [self._value(array) for array in self._lengths]
-        self._memory = {
-            name.removeprefix("past_"): self._value(np.zeros((1, shape[1], window, shape[3]), np.float32))
-            for name, shape in shapes.items()
+        self._kv_type = np.float16 if inputs["past_k0"].type == "tensor(float16)" else np.float32
+        self._kv_shapes = {
+            name.removeprefix("past_"): (1, value.shape[1], window, value.shape[3])
+            for name, value in inputs.items()
             if name.startswith("past_")
         }
-        self._bindings: dict[tuple[int, int], _Binding] = {}
+        self.bytes_per_memory = sum(
+            int(np.prod(shape)) * np.dtype(self._kv_type).itemsize for shape in self._kv_shapes.values()
+        )
+        limit = max(1, min(MOST_MEMORIES, kv_budget // self.bytes_per_memory))
+        self._cache = KVCache(self._new_memory, limit)
+
+    @property
+    def tokens(self) -> list[int]:
+        """The tokens whose keys and values are valid, in the memory in use."""
+        return self._cache.current.tokens
+
+    @property
+    def memories(self) -> int:
+        """How many memories there are; each takes at most `bytes_per_memory` bytes."""
+        return len(self._cache)
 
     def reuse(self, prompt: Sequence[int]) -> int:
-        """Rewind to the longest common start with the prompt and return its length.
+        """Turn to the memory that knows most of the prompt, rewind it to what they share; returns how much.
 
         Always leaves at least the prompt's last token to run, because its logits are not remembered.
         """
-        length, most = 0, min(len(self.tokens), len(prompt) - 1)
-        while length < most and self.tokens[length] == prompt[length]:
-            length += 1
+        length = min(self._cache.turn_to(prompt), len(prompt) - 1)
         self.rewind(length)
         return length
 
     def rewind(self, length: int) -> None:
         """Forget all tokens from `length` on."""
-        assert 0 <= length <= len(self.tokens)
-        del self.tokens[length:]
+        tokens = self._cache.current.tokens
+        assert 0 <= length <= len(tokens)
+        del tokens[length:]
 
     def step(self, new: Sequence[int], *, rows: int = 1) -> tuple[Floats, Integers]:
         """Append tokens. Returns logits (rows, V) and best token (rows,) of the last `rows` positions.
 
         Both are views into buffers that a later step overwrites.
         """
-        past, count = len(self.tokens), len(new)
+        memory = self._cache.current
+        past, count = len(memory.tokens), len(new)
         assert 0 < rows <= count
         assert past + count <= self.window
-        binding = self._bindings.get((count, rows)) or self._bind(count, rows)
+        binding = memory.bindings.get((count, rows)) or self._bind(memory, count, rows)
         binding.ids[0] = new
         last, total, logit_from = self._lengths
         last[0], total[...], logit_from[0] = past + count - 1, past + count, count - rows
         self._session.run_with_iobinding(binding.io)
-        self.tokens += new
+        memory.tokens += new
         return binding.logits[0], binding.best[0]
 
-    def _bind(self, count: int, rows: int) -> _Binding:
+    def kept(self) -> dict[str, npt.NDArray[Any]]:
+        """The arrays of the memory in use by name (k0, v0 …), each (1, KV, window, D); on the CPU only."""
+        assert self.provider == "CPUExecutionProvider"
+        return self._cache.current.arrays
+
+    def bound(
+        self, inputs: dict[str, npt.NDArray[Any]], outputs: dict[str, npt.NDArray[Any]]
+    ) -> Callable[[], None]:
+        """A run of the graph over arrays of the caller's own; one that is input and output is overwritten."""
+        io = self._session.io_binding()
+        # By identity: the same array must be the same OrtValue on both sides, or it would be copied.
+        values = {id(array): self._value(array) for array in [*inputs.values(), *outputs.values()]}
+        for name, array in inputs.items():
+            io.bind_ortvalue_input(name, values[id(array)])
+        for name, array in outputs.items():
+            io.bind_ortvalue_output(name, values[id(array)])
+
+        def run(kept: object = (inputs, outputs, values)) -> None:
+            self._session.run_with_iobinding(io)
+
+        return run
+
+    def _bind(self, memory: Memory, count: int, rows: int) -> _Binding:
         ids = np.zeros((1, count), np.int64)
         logits = np.zeros((1, rows, self.vocabulary), np.float32)
         best = np.zeros((1, rows), np.int64)
@@ -125,16 +173,41 @@ class Session:
         io.bind_ortvalue_input("input_ids", values[0])
         for name, value in zip(("seqlens_k", "total_seq", "logit_from"), self._length_values, strict=True):
             io.bind_ortvalue_input(name, value)
-        for name, value in self._memory.items():
+        for name, value in memory.values.items():
             io.bind_ortvalue_input(f"past_{name}", value)
             io.bind_ortvalue_output(f"pres_{name}", value)
         io.bind_ortvalue_output("logits", values[1])
         io.bind_ortvalue_output("next", values[2])
         binding = _Binding(io=io, ids=ids, logits=logits, best=best, values=values)
-        if count == CHUNK or (rows == 1 and count <= _KEPT_LENGTHS):
-            self._bindings[count, rows] = binding
+        if (rows == 1 and count == self.chunk) or (rows <= _KEPT_ROWS and count <= _KEPT_LENGTHS):
+            memory.bindings[count, rows] = binding
         return binding
 
-    def _value(self, array: npt.NDArray[Any]) -> Any:
-        """An OrtValue over the array's own memory: writing to one is writing to the other."""
-        return self._runtime.OrtValue.ortvalue_from_numpy(array)
+    def _new_memory(self) -> Memory:
+        empty = {name: np.zeros(shape, self._kv_type) for name, shape in self._kv_shapes.items()}
+        device = "cuda" if self.provider == "CUDAExecutionProvider" else "cpu"
+        values = {name: self._value(array, device) for name, array in empty.items()}
+        return Memory(values=values, arrays=empty if device == "cpu" else {})
+
+    def _value(self, array: npt.NDArray[Any], device: str = "cpu") -> Any:
+        """On the CPU an OrtValue over the array's own memory: writing to one is writing to the other."""
+        return self._runtime.OrtValue.ortvalue_from_numpy(array, device, 0)
+
+
+def _load(runtime: Any, path: Path, threads: int, *, spin: bool, device: str) -> Any:
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # what goes wrong is raised; onnxruntime need not print it too
+    # Spinning threads stall when any other process is busy, so they are chosen by measurement (tuning.py);
+    # between steps they always sleep: a server that waits for a keystroke must not burn a core.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "1" if spin else "0")
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    providers = ["CUDAExecutionProvider"] if device == "cuda" else []
+    try:
+        return runtime.InferenceSession(str(path), options, providers=[*providers, "CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's exceptions share no base but this
+        reason = str(error).strip().partition("\n")[0]
+        raise ModelError(
+            f"{path} cannot be loaded as a model ({reason}); install or export the model again"
+        ) from error

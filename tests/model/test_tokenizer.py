@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from model.errors import DataError, ModelError
-from model.tokenizer import SPECIAL_TOKENS, Tokenizer
+from model.tokenizer import SPECIAL_TOKENS, FimFormat, Tokenizer
 
 CODE = st.text(alphabet=st.sampled_from("abcdef_ 01\n\t():.,='\"#é😀<|>"), max_size=80)
 
@@ -95,6 +96,32 @@ def test_a_tokenizer_without_fim_tokens_is_refused(tmp_path: Path) -> None:
     path.write_text(tokenizers.Tokenizer(tokenizers.models.BPE()).to_str(), encoding="utf-8")
     with pytest.raises(ModelError, match=r"has no <\|endoftext\|> token"):
         Tokenizer.load(path)
+
+
+def test_the_format_survives_meta_json() -> None:
+    fim = FimFormat(order="prefix_first", end_of_text="<e>", fim_pad=None, file_sep=None, begin_of_text="<b>")
+    assert FimFormat.from_json(json.loads(json.dumps(fim.as_json()))) == fim
+    assert FimFormat.from_json(FimFormat().as_json()) == FimFormat(), "our own"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ([], "order of a prompt"),
+        ({"order": "sideways", "tokens": {}}, "order of a prompt"),
+        ({"order": "prefix_first"}, "names by their roles"),
+        ({"order": "prefix_first", "tokens": {"hole": "x"}}, "names by their roles"),
+        ({"order": "prefix_first", "tokens": {"fim_prefix": 3}}, "names by their roles"),
+        ({"order": "left_to_right", "tokens": {}}, "needs a token for end_of_text"),
+        (
+            {"order": "prefix_first", "tokens": {"end_of_text": "x", "fim_prefix": "y"}},
+            "fim_suffix, fim_middle",
+        ),
+    ],
+)
+def test_a_malformed_format_is_refused(value: object, said: str) -> None:
+    with pytest.raises(ModelError, match=said):
+        FimFormat.from_json(value)
 
 
 def test_a_vocabulary_out_of_range_is_refused() -> None:

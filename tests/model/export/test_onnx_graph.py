@@ -9,6 +9,7 @@ import onnx
 import pytest
 
 from model.export.checkpoint import read_architecture, read_weights
+from model.export.encodings import FP32
 from model.export.onnx_graph import build
 from model.export.parity import compare
 from model.serving.session import Session
@@ -19,7 +20,7 @@ ROUNDING = 1e-3
 
 def graph_of(checkpoint: Path, to: Path) -> Path:
     architecture = read_architecture(checkpoint)
-    onnx.save(build(architecture, read_weights(checkpoint, architecture)), str(to))
+    onnx.save(build(architecture, read_weights(checkpoint, architecture), FP32), str(to))
     return to
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+import model.export.variants as variants
 import model.export.write as write
-from model.errors import ModelError
+from model.errors import ConfigError, ModelError
 from model.export.write import export
 from model.serving.release import read_release
 
@@ -52,7 +53,9 @@ def test_release_says_where_it_comes_from(checkpoint, shelf, rows):
     for key in ("languages", "window", "neighbours", "tokenizer_sha256", "recipe", "curve", "validation",
                 "tokens_seen", "flops", "hardware", "split"):  # fmt: skip
         assert meta[key] == training[key], key
-    assert meta["format"] == 1
+    assert meta["format"] == 2
+    assert meta["variant"] == "fp32"
+    assert meta["variants"].keys() == {"fp32"}
     assert meta["name"] == "tiny"
     assert meta["created"] == "2025-01-31"
     assert meta["licenses"] == ["MIT"]
@@ -66,19 +69,53 @@ def test_release_says_where_it_comes_from(checkpoint, shelf, rows):
     assert release == read_release(shelf / "m")
 
 
-def test_equal_checkpoints_give_equal_bytes(checkpoint, shelf, rows):
+@pytest.mark.parametrize("variant", ["fp32", "int8", "int4"])
+def test_equal_checkpoints_give_equal_bytes(make_checkpoint, tmp_path, shelf, rows, variant):
     """No clock, no random name: anyone can rebuild a release and compare."""
-    export(checkpoint, shelf / "a", name="tiny", rows=rows)
-    export(checkpoint, shelf / "b", name="tiny", rows=rows)
+    checkpoint = make_checkpoint(tmp_path / "c", initializer_range=0.05)
+    for name in "ab":
+        export(checkpoint, shelf / name, name="tiny", rows=rows, variant=variant, calibration=[rows[1]])
     assert contents(shelf / "a") == contents(shelf / "b")
     assert b"created" not in (shelf / "a" / "meta.json").read_bytes()
+
+
+def test_named_variant_is_written_and_what_it_is_worth(make_checkpoint, tmp_path, shelf, rows):
+    checkpoint = make_checkpoint(tmp_path / "c", initializer_range=0.05)
+    release = export(checkpoint, shelf / "m", name="tiny", rows=rows, variant="int8w")
+    assert release.variant == "int8w"
+    assert release.variants.keys() == {"fp32", "int8w"}
+    assert release.variants["int8w"]["bytes"] == release.graph.stat().st_size
+    assert release.variants["int8w"]["bytes"] < 0.5 * release.variants["fp32"]["bytes"]
+    assert release.parity["relative_error"] == release.variants["int8w"]["relative_error"] > 1e-4
+    assert "decode_ms" not in release.variants["int8w"]  # a time would make the bytes differ
+
+
+def test_best_variant_is_measured_and_the_gpu_gets_its_own(make_checkpoint, tmp_path, shelf, rows):
+    checkpoint = make_checkpoint(tmp_path / "c", initializer_range=0.05)
+    release = export(checkpoint, shelf / "m", name="tiny", rows=rows, variant="best", gpu=True)
+    assert names_in(shelf / "m") == ["meta.json", "model.fp16.onnx", "model.onnx", "tokenizer.json"]
+    assert release.variant in variants.CPU_VARIANTS
+    assert release.variants.keys() == variants.ENCODINGS.keys()
+    assert release.variants[release.variant]["perplexity_loss"] < 0.01
+    for name, entry in release.variants.items():
+        assert ("decode_ms" in entry) == (name != "fp16")
+    assert release.gpu_graph.stat().st_size == release.variants["fp16"]["bytes"]
+    # The next export knows no GPU: its old graph must not stay behind, unlisted.
+    export(checkpoint, shelf / "m", name="tiny", rows=rows)
+    assert read_release(shelf / "m").gpu_graph is None
+
+
+def test_unknown_variant_is_refused_before_any_work(checkpoint, shelf, rows):
+    with pytest.raises(ConfigError, match="there is no variant 'int3'; use best, fp32"):
+        export(checkpoint, shelf / "m", name="tiny", rows=rows, variant="int3")
+    assert names_in(shelf) == []
 
 
 @pytest.mark.parametrize(
     ("limit", "value"), [("LARGEST_DIFFERENCE", 1e-9), ("LEAST_AGREEMENT", 1.1)], ids=["logits", "top-1"]
 )
 def test_graph_that_strays_is_not_written(checkpoint, shelf, rows, monkeypatch, limit, value):
-    monkeypatch.setattr(write, limit, value)
+    monkeypatch.setattr(variants, limit, value)
     with pytest.raises(ModelError, match="strays from the network"):
         export(checkpoint, shelf / "m", name="tiny", rows=rows)
     assert names_in(shelf) == []
@@ -116,7 +153,7 @@ def test_newer_release_replaces_older(make_checkpoint, release_folder, tmp_path,
 def test_failed_export_leaves_the_older_release_alone(own, release_folder, shelf, rows, monkeypatch):
     shutil.copytree(release_folder, shelf / "m")
     before = contents(shelf / "m")
-    monkeypatch.setattr(write, "LARGEST_DIFFERENCE", 1e-9)
+    monkeypatch.setattr(variants, "LARGEST_DIFFERENCE", 1e-9)
     with pytest.raises(ModelError):
         export(own, shelf / "m", name="newer", rows=rows)
     assert contents(shelf / "m") == before

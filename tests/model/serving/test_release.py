@@ -67,7 +67,7 @@ def test_meta_that_is_no_object(folder):
 @pytest.mark.parametrize(
     "key",
     ["format", "name", "architecture", "parameters", "languages", "window", "neighbours", "tokenizer_sha256",
-     "corpus", "licenses", "recipe", "curve", "validation", "parity", "files"],
+     "fim", "corpus", "licenses", "recipe", "curve", "validation", "parity", "variant", "variants", "files"],
 )  # fmt: skip
 def test_missing_key_is_named(folder, key):
     edit_meta(folder, **{key: ...})
@@ -82,12 +82,39 @@ def test_key_of_the_wrong_type_is_named(folder, key, value):
     assert f"'{key}' has the wrong type" in refusal(folder)
 
 
+@pytest.mark.parametrize("fim", [{}, {"order": "prefix_first", "tokens": {"fim_prefix": "<p>"}}])
+def test_malformed_prompt_format_is_named(folder, fim):
+    """Read as our own, another's model would be asked in an order that it never saw."""
+    edit_meta(folder, fim=fim)
+    assert "meta.json: 'fim' is malformed" in refusal(folder)
+
+
 def test_unknown_format_names_both_numbers_and_says_upgrade(folder):
-    edit_meta(folder, format=2)
+    edit_meta(folder, format=3)
     sentence = refusal(folder)
-    assert "format 2" in sentence
-    assert "reads format 1" in sentence
+    assert "format 3" in sentence
+    assert "reads format 2" in sentence
     assert "upgrade" in sentence
+
+
+def test_format_1_is_read_as_float32(folder):
+    """Its releases knew no variants; people have them on their disks."""
+    edit_meta(folder, format=1, variant=..., variants=...)
+    release = read_release(folder)
+    assert (release.variant, release.variants) == ("fp32", {})
+
+
+def test_variant_of_which_nothing_is_known_is_named(folder):
+    """A meta.json beside a graph that is not its own."""
+    edit_meta(folder, variant="int3")
+    assert "'variants' says nothing of the variant 'int3'" in refusal(folder)
+
+
+def test_unlisted_gpu_graph_is_named(folder):
+    """It would be loaded without having been checked."""
+    assert read_release(folder).gpu_graph is None
+    shutil.copy(folder / "model.onnx", folder / "model.fp16.onnx")
+    assert "lists no model.fp16.onnx" in refusal(folder)
 
 
 @pytest.mark.parametrize("name", ["model.onnx", "tokenizer.json"])

@@ -126,4 +126,5 @@ def test_runtime_sends_nothing_and_keeps_no_device_id(release_folder, tmp_path):
         pytest.skip("where the id lies is known on Linux only")
     homes = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
     run_python(LOAD.format(folder=str(release_folder)), ORT_DISABLE_TELEMETRY="0", **homes)
-    assert list(tmp_path.rglob("*")) == []
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert left <= {"cache/tabwright/threads.json"}  # how many threads were fastest, and nothing else

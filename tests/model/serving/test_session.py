@@ -85,4 +85,30 @@ def test_bindings_do_not_pile_up(session, rows):
         session.step(rows[1][:length])
         session.rewind(0)
         session.step(rows[1][:length], rows=length)
-    assert len(session._bindings) <= 1
+    assert len(session._cache.current.bindings) <= 1
+
+
+def test_documents_are_remembered_side_by_side(release_folder, rows, reference):
+    """Going to another file and back costs nothing, and mixes nothing up."""
+    session = Session(release_folder / "model.onnx", window=320)
+    one, other = rows[0][:150], rows[1][:150]
+    last_logits(session, one)
+    last_logits(session, other)
+    assert session.memories == 2
+    assert session.reuse([*one, 44]) == 150
+    np.testing.assert_allclose(last_logits(session, [*one, 44]), reference.logits([*one, 44])[-1], **CLOSE)
+    assert session.reuse([*other, 45]) == 150
+    np.testing.assert_allclose(
+        last_logits(session, [*other, 45]), reference.logits([*other, 45])[-1], **CLOSE
+    )
+
+
+@pytest.mark.parametrize(("memories", "expected"), [(0, 1), (1, 1), (2.5, 2), (1000, 8)])
+def test_the_budget_bounds_the_memories(release_folder, rows, memories, expected):
+    """Many open files must not fill the machine; a budget too small for one memory still gives one."""
+    size = Session(release_folder / "model.onnx", window=320).bytes_per_memory
+    assert size == 2 * 2 * 320 * 16 * 4  # layers, keys and values, window, width of a head, float32
+    session = Session(release_folder / "model.onnx", window=320, kv_budget=int(size * memories))
+    for n in range(12):
+        last_logits(session, rows[0][n * 20 : n * 20 + 40])
+    assert session.memories == expected

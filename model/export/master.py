@@ -1,0 +1,123 @@
+"""The weights of a released model as float32 arrays again: whatever its variant, it is the master copy.
+
+A quantised matrix comes back as the numbers that the graph multiplies by, so nothing more is lost, and a
+network made of them is the released one. (An int8 variant's `up` and `down` may differ from the checkpoint's
+by powers of two that cancel out, smooth.py.)
+
+Not here: writing them in another format (hf.py, gguf.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from onnx import numpy_helper
+
+from model.errors import ModelError
+from model.export.checkpoint import Architecture, Array, Weights, expected_shapes
+from model.export.quantize import from_blocks, from_rows
+from model.serving.release import META, read_release
+
+
+def read_master(folder: Path) -> tuple[Architecture, Weights]:
+    """The network of a release and its weights by their names in model.safetensors, float32.
+
+    Raises ModelError for a folder that is no whole release, or a graph that is not of this network.
+    """
+    release = read_release(folder)
+    architecture = _architecture(release.architecture, folder / META)
+    try:
+        stored = _Stored.read(release.graph)
+        weights = _weights(architecture, stored)
+    except (DecodeError, KeyError, ValueError, IndexError) as error:
+        raise ModelError(
+            f"{release.graph} does not hold the weights of the network in {META} "
+            f"({type(error).__name__}: {error}); export the model again"
+        ) from error
+    for name, shape in expected_shapes(architecture).items():
+        if weights[name].shape != shape:
+            raise ModelError(
+                f"{release.graph}: {name} has shape {weights[name].shape}, but {META} means {shape}; "
+                "export the model again"
+            )
+    return architecture, weights
+
+
+def _architecture(values: dict[str, Any], path: Path) -> Architecture:
+    try:
+        return Architecture(**values)
+    except TypeError as error:
+        raise ModelError(f"{path}: 'architecture' is malformed ({error}); export the model again") from error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stored:
+    """A graph's constants by name, and (bits, inputs) of those that are read by blocks."""
+
+    constants: dict[str, npt.NDArray[Any]]
+    blocks: dict[str, tuple[int, int | None]]
+
+    @classmethod
+    def read(cls, path: Path) -> _Stored:
+        graph = onnx.load(str(path)).graph
+        blocks: dict[str, tuple[int, int | None]] = {}
+        for node in graph.node:
+            facts = {attribute.name: attribute.i for attribute in node.attribute}
+            if node.op_type == "MatMulNBits":
+                blocks[node.input[1]] = facts["bits"], facts["K"]
+            elif node.op_type == "GatherBlockQuantized":
+                # It does not say where padding starts; `_weights` cuts that off.
+                blocks.setdefault(node.input[0], (facts["bits"], None))
+        return cls(constants={c.name: numpy_helper.to_array(c) for c in graph.initializer}, blocks=blocks)
+
+    def vector(self, name: str) -> Array:
+        """A norm or a bias."""
+        found: Array = self.constants[name].astype(np.float32)
+        return found
+
+    def matrix(self, name: str) -> Array:
+        """What `Encoding.linear` or `embed` stored under the name, (outputs, inputs)."""
+        if f"{name}.weight" in self.constants:
+            weight = self.vector(f"{name}.weight")
+            # A product's weight lies transposed, a table of rows does not.
+            return weight if name == "embedding" else np.ascontiguousarray(weight.T)
+        codes, scales = self.constants[f"{name}.codes"], self.vector(f"{name}.scales")
+        if f"{name}.codes" not in self.blocks:
+            return from_rows(np.ascontiguousarray(codes.T), scales)
+        bits, inputs = self.blocks[f"{name}.codes"]
+        return from_blocks(codes, scales, bits=bits, inputs=inputs)
+
+
+def _weights(a: Architecture, stored: _Stored) -> Weights:
+    weights: Weights = {"model.embed_tokens.weight": stored.matrix("embedding")[:, : a.hidden]}
+    ends = np.cumsum([a.heads * a.head_dim, a.kv_heads * a.head_dim])
+    for layer in range(a.layers):
+        at, n = f"model.layers.{layer}", layer
+        attention, mlp = f"{at}.self_attn", f"{at}.mlp"
+        parts = np.split(stored.matrix(f"qkv{n}"), ends)
+        weights |= {f"{attention}.{c}_proj.weight": part for c, part in zip("qkv", parts, strict=True)}
+        if a.qkv_bias:
+            parts = np.split(stored.vector(f"qkv{n}.bias"), ends)
+            weights |= {f"{attention}.{c}_proj.bias": part for c, part in zip("qkv", parts, strict=True)}
+        if a.qk_norm:
+            weights |= {f"{attention}.{c}_norm.weight": stored.vector(f"{c}{n}.norm") for c in "qk"}
+        projections = {f"o{n}": f"{attention}.o_proj"}
+        projections |= {f"{c}{n}": f"{mlp}.{c}_proj" for c in ("gate", "up", "down")}
+        for short, name in projections.items():
+            weights[f"{name}.weight"] = stored.matrix(short)
+            if f"{short}.bias" in stored.constants:
+                weights[f"{name}.bias"] = stored.vector(f"{short}.bias")
+        before = "norm0" if layer == 0 else f"x{n}.norm"
+        weights[f"{at}.input_layernorm.weight"] = stored.vector(before)
+        weights[f"{at}.post_attention_layernorm.weight"] = stored.vector(f"m{n}.norm")
+    weights["model.norm.weight"] = stored.vector(f"x{a.layers}.norm")
+    if not a.tied:
+        head = "logits" if "logits.codes" in stored.constants or "logits.weight" in stored.constants else None
+        weights["lm_head.weight"] = stored.matrix(head or "logits.half")
+    return weights
