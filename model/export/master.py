@@ -62,19 +62,26 @@ class _Stored:
 
     constants: dict[str, npt.NDArray[Any]]
     blocks: dict[str, tuple[int, int | None]]
+    attention_scale: float
 
     @classmethod
     def read(cls, path: Path) -> _Stored:
         graph = onnx.load(str(path)).graph
         blocks: dict[str, tuple[int, int | None]] = {}
+        scale = 0.0
         for node in graph.node:
             facts = {attribute.name: attribute.i for attribute in node.attribute}
+            if node.op_type == "GroupQueryAttention":
+                scale = next(attribute.f for attribute in node.attribute if attribute.name == "scale")
             if node.op_type == "MatMulNBits":
                 blocks[node.input[1]] = facts["bits"], facts["K"]
             elif node.op_type == "GatherBlockQuantized":
                 # It does not say where padding starts; `_weights` cuts that off.
                 blocks.setdefault(node.input[0], (facts["bits"], None))
-        return cls(constants={c.name: numpy_helper.to_array(c) for c in graph.initializer}, blocks=blocks)
+        constants = {c.name: numpy_helper.to_array(c) for c in graph.initializer}
+        if "embedding" in constants:  # its name in format 1
+            constants["embedding.weight"] = constants.pop("embedding")
+        return cls(constants=constants, blocks=blocks, attention_scale=scale)
 
     def vector(self, name: str) -> Array:
         """A norm or a bias."""
@@ -97,13 +104,17 @@ class _Stored:
 def _weights(a: Architecture, stored: _Stored) -> Weights:
     weights: Weights = {"model.embed_tokens.weight": stored.matrix("embedding")[:, : a.hidden]}
     ends = np.cumsum([a.heads * a.head_dim, a.kv_heads * a.head_dim])
+    # Graphs of format 1 carry no factor in their queries, and their scale says so.
+    folded = np.float32(a.head_dim**-0.5 if stored.attention_scale == 1.0 else 1.0)
     for layer in range(a.layers):
         at, n = f"model.layers.{layer}", layer
         attention, mlp = f"{at}.self_attn", f"{at}.mlp"
         parts = np.split(stored.matrix(f"qkv{n}"), ends)
+        parts[0] = parts[0] / folded
         weights |= {f"{attention}.{c}_proj.weight": part for c, part in zip("qkv", parts, strict=True)}
         if a.qkv_bias:
             parts = np.split(stored.vector(f"qkv{n}.bias"), ends)
+            parts[0] = parts[0] / folded
             weights |= {f"{attention}.{c}_proj.bias": part for c, part in zip("qkv", parts, strict=True)}
         if a.qk_norm:
             weights |= {f"{attention}.{c}_norm.weight": stored.vector(f"{c}{n}.norm") for c in "qk"}

@@ -34,9 +34,7 @@ def open_session(release: Release, *, threads: int = 0) -> Session:
     def on_cpu(setting: Threads) -> Session:
         return Session(release.graph, window=release.window, threads=setting.count, spin=setting.spin)
 
-    if threads:
-        return on_cpu(Threads(count=threads, spin=False))
-    return tuned(release.graph, runtime.__version__, on_cpu)
+    return tuned(release.graph, runtime.__version__, on_cpu, wanted=threads)
 
 
 def _on_cuda(release: Release, available: list[str]) -> Session | None:

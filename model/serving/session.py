@@ -33,6 +33,7 @@ _CHUNKS = ((400_000_000, 32), (100_000_000, 64), (40_000_000, 128), (0, CHUNK))
 # making one takes as long as a small model's whole step.
 _KEPT_LENGTHS = 64
 _KEPT_ROWS = 16
+_SPIN_MICROSECONDS = 1000
 # Bytes of all keys and values together.
 KV_BUDGET = 48 << 20
 
@@ -68,7 +69,7 @@ class Session:
     ) -> None:
         """Load the graph; `threads` 0 means one core fewer than there are.
 
-        `spin` lets waiting threads look for work without sleeping, within a step only. `device` is "cpu" or
+        `spin` lets waiting threads look for work for a millisecond before they sleep. `device` is "cpu" or
         "cuda". `kv_budget` is in bytes; one memory is kept even when it is larger. Raises ModelError for a
         file that is no such graph, RuntimeMissingError without onnxruntime or without the device.
         """
@@ -199,10 +200,11 @@ def _load(runtime: Any, path: Path, threads: int, *, spin: bool, device: str) ->
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # what goes wrong is raised; onnxruntime need not print it too
-    # Spinning threads stall when any other process is busy, so they are chosen by measurement (tuning.py);
-    # between steps they always sleep: a server that waits for a keystroke must not burn a core.
+    # Spinning threads are awake for the next operator, and for the next step; but they stall when any other
+    # process is busy, so a measurement decides (tuning.py). They sleep again soon after the last step: a
+    # server that waits for a keystroke must not burn a core.
     options.add_session_config_entry("session.intra_op.allow_spinning", "1" if spin else "0")
-    options.add_session_config_entry("session.force_spinning_stop", "1")
+    options.add_session_config_entry("session.intra_op.spin_duration_us", str(_SPIN_MICROSECONDS))
     providers = ["CUDAExecutionProvider"] if device == "cuda" else []
     try:
         return runtime.InferenceSession(str(path), options, providers=[*providers, "CPUExecutionProvider"])

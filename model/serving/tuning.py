@@ -44,27 +44,30 @@ class Threads:
     spin: bool
 
 
-def candidates(cores: int) -> list[Threads]:
-    """What is worth trying on so many cores, the politest first."""
+def candidates(cores: int, wanted: int = 0) -> list[Threads]:
+    """What is worth trying on so many cores, the politest first; only `wanted` threads, if any are given."""
     most = min(cores, _MOST_THREADS)
-    counts = sorted({1, max(1, most // 2), max(1, most - 1), most})
+    counts = [wanted] if wanted else sorted({1, max(1, most // 2), max(1, most - 1), most})
     return [Threads(count=count, spin=spin) for spin in (False, True) for count in counts if count > spin]
 
 
-def tuned(graph: Path, version: str, open_session: Open) -> Session:
+def tuned(graph: Path, version: str, open_session: Open, *, wanted: int = 0) -> Session:
     """A session with the best setting for the graph: the remembered one, or the winner of a measurement.
 
-    `version` is the runtime's. That nothing can be remembered (a full disk, a read-only home) is no error.
+    `version` is the runtime's, `wanted` a number of threads that is given, 0 for none. That nothing can be
+    remembered (a full disk, a read-only home) is no error.
     """
     cores = usable_cores()
-    if cores == 1 or graph.stat().st_size > _LARGEST:
-        return open_session(Threads(count=default_threads(), spin=False))
+    if wanted == 1 or cores == 1 or graph.stat().st_size > _LARGEST:
+        return open_session(Threads(count=wanted or default_threads(), spin=False))
     store = user_cache_path("tabwright") / "threads.json"
     key = f"{graph.resolve()} {graph.stat().st_mtime_ns} onnxruntime {version}, {cores} cores"
+    if wanted:
+        key += f", {wanted} threads wanted"
     known = _read(store)
     if key in known:
         return open_session(known[key])
-    sessions = {setting: open_session(setting) for setting in candidates(cores)}
+    sessions = {setting: open_session(setting) for setting in candidates(cores, wanted)}
     taken = {setting: _milliseconds(session) for setting, session in sessions.items()}
     best = choose(taken)
     log.info(

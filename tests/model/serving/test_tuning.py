@@ -66,6 +66,17 @@ def test_measured_at_the_first_start_and_remembered(graph, machine):
     assert len(json.loads(store.read_text())) == 1
 
 
+def test_a_number_of_threads_that_is_given_is_kept(graph, machine):
+    """Then the measurement only decides whether they spin."""
+    _, measured, store = machine
+    assert tuned(graph, "1.0", FakeSession, wanted=2).setting == TWO
+    assert set(measured) == {TWO, SPINNING}
+    assert tuned(graph, "1.0", FakeSession, wanted=1).setting == ONE
+    assert len(measured) == 2
+    assert tuned(graph, "1.0", FakeSession).setting == TWO
+    assert len(json.loads(store.read_text())) == 2
+
+
 def test_another_model_or_runtime_is_measured_anew(graph, machine):
     _, measured, _ = machine
     tuned(graph, "1.0", FakeSession)
