@@ -10,9 +10,12 @@ from typing import Annotated
 
 import typer
 
+from eval.bench.cli import app as bench
+
 app = typer.Typer(
     no_args_is_help=True, help="Measure a model: benchmarks on this machine, figures with intervals."
 )
+app.add_typer(bench, name="bench")
 
 
 @app.callback()

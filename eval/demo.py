@@ -75,7 +75,9 @@ def demo(
     model: Annotated[
         Path | None, typer.Option(help="Model folder; the model that ships when not given.")
     ] = None,
-    threads: Annotated[int | None, typer.Option(min=0, max=64, help="0: all cores but one.")] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=0, max=64, help="0: as many as are measured to be best.")
+    ] = None,
 ) -> None:
     """Start the real server on an example file and show what it suggests in seven places.
 

@@ -19,7 +19,7 @@ def main() -> None:
     parser.add_argument("--stdio", action="store_true", help="speak over stdin and stdout (the only way)")
     parser.add_argument("--model", type=Path, help="model folder; the model that ships when not given")
     parser.add_argument(
-        "--threads", type=int, help="threads to compute with; all cores but one when not given"
+        "--threads", type=int, help="threads to compute with; as many as are best when not given"
     )
     parser.add_argument("--log-file", help="write the log there too")
     flags, _ = parser.parse_known_args()
@@ -34,7 +34,7 @@ def main() -> None:
     from lsp_server.service import Flags
 
     if flags.threads is not None and not 0 <= flags.threads <= 64:
-        sys.exit(f"tabwright: --threads {flags.threads} is out of range; use 0 (all cores but one) to 64")
+        sys.exit(f"tabwright: --threads {flags.threads} is out of range; use 0 (the best) to 64")
     run(Flags(model=flags.model, threads=flags.threads), log_file=flags.log_file)
 
 

@@ -15,7 +15,7 @@ from model.errors import ConfigError, DataError
 
 LARGEST_FILE = 2_000_000  # bytes
 _Model = Annotated[Path | None, typer.Option(help="Model folder; the model that ships when not given.")]
-_Threads = Annotated[int | None, typer.Option(min=0, max=64, help="0: all cores but one.")]
+_Threads = Annotated[int | None, typer.Option(min=0, max=64, help="0: as many as are measured to be best.")]
 
 
 def serve(

@@ -66,7 +66,7 @@ def export(
         "runs/corpus/shards"
     ),
     name: Annotated[str, typer.Option(help="Name of the model.")] = "tabwright",
-    rows: Annotated[int, typer.Option(help="Rows of real code for the proof of parity.")] = 16,
+    rows: Annotated[int, typer.Option(min=1, help="Rows of real code for the proof of parity.")] = 16,
     variant: Annotated[
         str, typer.Option(help="best (measured here), fp32, int8, int8mixed, int8w or int4.")
     ] = "best",

@@ -62,7 +62,16 @@ def test_every_command_shows_an_example(name: str) -> None:
     assert f"Example: tabwright {name}" in " ".join(_run(name, "--help").stdout.split())
 
 
-@pytest.mark.parametrize("names", [("data", "build"), ("eval", "humaneval"), ("eval", "bits")])
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("data", "build"),
+        ("eval", "humaneval"),
+        ("eval", "bits"),
+        ("eval", "bench", "engine"),
+        ("eval", "bench", "shape"),
+    ],
+)
 def test_every_sub_command_shows_an_example(names: tuple[str, str]) -> None:
     assert f"Example: tabwright {' '.join(names)}" in " ".join(_run(*names, "--help").stdout.split())
 
@@ -81,6 +90,12 @@ def test_every_sub_command_shows_an_example(names: tuple[str, str]) -> None:
         (("export", "no/checkpoint", "--out", "{tmp}/m"), "no/checkpoint"),
         (("eval", "humaneval", "--model", "no/model"), "no/model"),
         (("eval", "bits", "--split", "train"), "no held-out split 'train'"),
+        (("eval", "bench", "engine", "--shape", "100x6"), "--shape 100x6 is out of range"),
+        (("eval", "bench", "engine", "--threads", "x"), "--threads 'x' is not a list of numbers"),
+        (("eval", "bench", "engine", "--model", "no/model"), "no/model"),
+        (("eval", "bench", "shape", "--sizes", "3"), "there are no shapes of 3 million weights"),
+        (("export", "no/checkpoint", "--to", "gguf", "--out", "{tmp}/m"), "no/checkpoint"),
+        (("export", "no/checkpoint", "--to", "pt", "--out", "{tmp}/m"), "there is no format 'pt'"),
     ],
 )
 def test_bad_input_ends_in_one_sentence_and_a_failing_exit_code(

@@ -42,8 +42,15 @@ def convert(source: Path, out: Path, *, to: str, name: str, type: TensorType) ->
         raise ModelError(
             f"{out} is a folder, and GGUF is one file; name a file, such as {out / 'model.gguf'}"
         )
+    if to == "gguf" and out.exists() and not _is_gguf(out):
+        raise ModelError(f"{out} is no GGUF file and will not be replaced; name another file")
     architecture, weights, tokenizer = read_source(source)
     if to == "hf":
         write_hf(architecture, weights, tokenizer, out)
     else:
         write_gguf(architecture, weights, tokenizer, out, name=name, type=type)
+
+
+def _is_gguf(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(4) == b"GGUF"

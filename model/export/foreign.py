@@ -12,13 +12,13 @@ import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from model.errors import ConfigError, DataError
 from model.export.checkpoint import CONFIG, read_architecture, read_json
 from model.export.foreign_tokenizer import adopt_tokenizer
 from model.syntax import language, language_of, languages
-from model.tokenizer import Tokenizer
+from model.tokenizer import FimOrder, Tokenizer
 
 # Longer windows are possible, and slow on a processor: the first prompt of a file is read as a whole.
 _USUAL_WINDOW = 2048
@@ -58,6 +58,8 @@ def adopt(
             f"a window of {window} tokens is out of range; {checkpoint / CONFIG} allows "
             f"{_SMALLEST_WINDOW} to {architecture.positions}"
         )
+    if order is not None and order not in get_args(FimOrder):
+        raise ConfigError(f"there is no order {order!r}; use {', '.join(get_args(FimOrder))}")
     tokenizer = adopt_tokenizer(checkpoint, order=order, tokens=tokens)
     config = read_json(checkpoint / CONFIG)
     training = {

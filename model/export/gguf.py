@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from model.errors import ConfigError, ModelError
 from model.export.checkpoint import Architecture, Weights, rotary_frequencies
-from model.tokenizer import QWEN2_REGEX
+from model.tokenizer import QWEN2_REGEX, FimFormat
 
 TensorType = Literal["f32", "f16", "q8_0"]
 _TYPES = {
@@ -41,14 +41,14 @@ _SPLITTERS = {
 }
 # The fill-in-the-middle roles that llama.cpp knows, and the tokens that play them in known families.
 _FIM_ROLES = {
-    "fim_pre": ("<|fim_prefix|>", "<fim_prefix>"),
-    "fim_suf": ("<|fim_suffix|>", "<fim_suffix>"),
-    "fim_mid": ("<|fim_middle|>", "<fim_middle>"),
-    "fim_pad": ("<|fim_pad|>", "<fim_pad>"),
+    "fim_pre": ("<|fim_prefix|>", "<fim_prefix>", "<fim-prefix>", "<\uff5cfim\u2581begin\uff5c>"),
+    "fim_suf": ("<|fim_suffix|>", "<fim_suffix>", "<fim-suffix>", "<\uff5cfim\u2581hole\uff5c>"),
+    "fim_mid": ("<|fim_middle|>", "<fim_middle>", "<fim-middle>", "<\uff5cfim\u2581end\uff5c>"),
+    "fim_pad": ("<|fim_pad|>", "<fim_pad>", "<fim-pad>"),
     "fim_rep": ("<|repo_name|>", "<reponame>", "<repo_name>"),
     "fim_sep": ("<|file_sep|>", "<file_sep>"),
 }
-_ENDS = ("<|endoftext|>", "<|end_of_text|>")
+_ENDS = ("<|endoftext|>", "<|end_of_text|>", "<\uff5cend\u2581of\u2581sentence\uff5c>")
 
 _LAYER_TENSORS = {
     "input_layernorm": "attn_norm",
@@ -88,8 +88,11 @@ def write_gguf(
     *,
     name: str,
     type: TensorType = "f16",  # noqa: A002
+    fim: FimFormat | None = None,
 ) -> None:
     """Write the file `out`, whole or not at all; norms and biases stay float32 whatever the `type`.
+
+    `fim` names the sentinels; without it those of known families are found by their names.
 
     Raises ConfigError for an unknown type, ModelError for a network or tokenizer that GGUF cannot carry, or
     a place that cannot be written.
@@ -109,7 +112,7 @@ def write_gguf(
         writer.add_file_type(file_type)
         writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
         _add_sizes(writer, architecture)
-        _add_vocabulary(writer, vocabulary)
+        _add_vocabulary(writer, vocabulary, fim)
         for tensor, array in tensors(architecture, weights):
             # Vectors cost nothing and are what rounding hurts most; llama.cpp wants them in float32 too.
             small = array.ndim == 1 or array.shape[-1] % quantisation_block(quantisation)
@@ -201,23 +204,33 @@ def _add_sizes(writer: gguf.GGUFWriter, a: Architecture) -> None:
         writer.add_rope_scaling_factor(float(a.rope_scaling["factor"]))
 
 
-def _add_vocabulary(writer: gguf.GGUFWriter, vocabulary: Vocabulary) -> None:
+def _add_vocabulary(writer: gguf.GGUFWriter, vocabulary: Vocabulary, fim: FimFormat | None) -> None:
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre(vocabulary.splitter)
     writer.add_token_list(vocabulary.tokens)
     writer.add_token_types(vocabulary.types)
     writer.add_token_merges(vocabulary.merges)
     places = {token: place for place, token in enumerate(vocabulary.tokens)}
-    end = next((places[token] for token in _ENDS if token in places), None)
+
+    def place_of(*names: str | None) -> int | None:
+        return next((places[token] for token in names if token in places), None)
+
+    named = {} if fim is None else {
+        "fim_pre": fim.fim_prefix, "fim_suf": fim.fim_suffix, "fim_mid": fim.fim_middle,
+        "fim_pad": fim.fim_pad, "fim_sep": fim.file_sep,
+    }  # fmt: skip
+    roles = {role: place_of(named.get(role), *names) for role, names in _FIM_ROLES.items()}
+    end = place_of(None if fim is None else fim.end_of_text, *_ENDS)
     if end is not None:
+        begin = place_of(None if fim is None else fim.begin_of_text)
+        pad = roles["fim_pad"]
         # Without a bos token of its own llama.cpp would take number 11 for one.
-        writer.add_bos_token_id(end)
+        writer.add_bos_token_id(end if begin is None else begin)
         writer.add_eos_token_id(end)
         writer.add_eot_token_id(end)
-        writer.add_pad_token_id(next((places[t] for t in _FIM_ROLES["fim_pad"] if t in places), end))
+        writer.add_pad_token_id(end if pad is None else pad)
     writer.add_add_bos_token(False)
-    for role, names in _FIM_ROLES.items():
-        place = next((places[token] for token in names if token in places), None)
+    for role, place in roles.items():
         if place is not None:
             writer.add_uint32(f"tokenizer.ggml.{role}_token_id", place)
 

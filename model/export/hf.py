@@ -19,19 +19,28 @@ from safetensors.numpy import save_file
 from model.errors import ModelError
 from model.export.checkpoint import CONFIG, WEIGHTS, Architecture, Weights, read_json
 from model.serving.release import TOKENIZER
+from model.tokenizer import FimFormat
 
 _CLASSES = {"llama": "LlamaForCausalLM", "qwen2": "Qwen2ForCausalLM", "qwen3": "Qwen3ForCausalLM"}
-_ENDS = ("<|endoftext|>", "<|end_of_text|>")
-_PADS = ("<|fim_pad|>", "<fim_pad>")
+_ENDS = ("<|endoftext|>", "<|end_of_text|>", "<\uff5cend\u2581of\u2581sentence\uff5c>")
+_PADS = ("<|fim_pad|>", "<fim_pad>", "<fim-pad>")
 
 
-def write_hf(architecture: Architecture, weights: Weights, tokenizer: Path, out: Path) -> None:
-    """Write the folder `out`, whole or not at all; an older one with a config.json is replaced.
+def write_hf(
+    architecture: Architecture,
+    weights: Weights,
+    tokenizer: Path,
+    out: Path,
+    *,
+    fim: FimFormat | None = None,
+) -> None:
+    """Write the folder `out`, which must be new or empty: nobody's files are replaced or removed.
 
-    Raises ModelError for an `out` that holds something else or cannot be written.
+    `fim` names the sentinels; without it end and padding of known families are found by their names.
+    Raises ModelError for an `out` that holds something or cannot be written.
     """
-    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / CONFIG).is_file())):
-        raise ModelError(f"{out} is not a transformers folder and will not be replaced; name another folder")
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise ModelError(f"{out} is not empty and will not be replaced; name another folder, or empty it")
     special = _special_tokens(tokenizer)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -43,18 +52,23 @@ def write_hf(architecture: Architecture, weights: Weights, tokenizer: Path, out:
             # safetensors makes files for their owner alone
             (new / WEIGHTS).chmod(0o644)
             (new / TOKENIZER).write_bytes(tokenizer.read_bytes())
-            _write_json(new / CONFIG, config(architecture, special))
-            ends = {k: v for k, v in _token_ids(special).items() if v is not None}
+            roles = _roles(special, fim)
+            _write_json(new / CONFIG, config(architecture, roles, special))
+            ends = {k: v for k, v in _token_ids(roles, special).items() if v is not None}
             _write_json(new / "generation_config.json", ends)
-            _write_json(new / "tokenizer_config.json", _tokenizer_config(architecture, special))
+            settings = {
+                "tokenizer_class": "PreTrainedTokenizerFast", **roles,
+                "model_max_length": architecture.positions, "clean_up_tokenization_spaces": False,
+            }  # fmt: skip
+            _write_json(new / "tokenizer_config.json", settings)
             if out.exists():
-                out.rename(Path(holder) / "old")
+                out.rmdir()  # empty, as was asked above; it fails where that has changed meanwhile
             new.rename(out)
     except OSError as error:
         raise ModelError(f"{out} cannot be written ({error}); free it, or name another folder") from error
 
 
-def config(a: Architecture, special: dict[str, int]) -> dict[str, Any]:
+def config(a: Architecture, roles: dict[str, str | None], special: dict[str, int]) -> dict[str, Any]:
     """config.json as transformers writes it for such a network."""
     return {
         "architectures": [_CLASSES[a.model_type]],
@@ -77,7 +91,7 @@ def config(a: Architecture, special: dict[str, int]) -> dict[str, Any]:
         "attention_dropout": 0.0,
         "mlp_bias": a.mlp_bias,
         "dtype": "float32",
-        **_token_ids(special),
+        **_token_ids(roles, special),
     }
 
 
@@ -86,21 +100,22 @@ def _special_tokens(tokenizer: Path) -> dict[str, int]:
     return {token["content"]: token["id"] for token in added if token["special"]}
 
 
-def _token_ids(special: dict[str, int]) -> dict[str, int | None]:
-    end = next((special[t] for t in _ENDS if t in special), None)
-    pad = next((special[t] for t in _PADS if t in special), end)
-    return {"bos_token_id": None, "eos_token_id": end, "pad_token_id": pad}
+def _roles(special: dict[str, int], fim: FimFormat | None) -> dict[str, str | None]:
+    """Which token ends a text, pads a row, or stands at the head of every prompt, by transformers' names."""
 
+    def first(*names: str | None) -> str | None:
+        return next((name for name in names if name in special), None)
 
-def _tokenizer_config(a: Architecture, special: dict[str, int]) -> dict[str, Any]:
-    end = next((t for t in _ENDS if t in special), None)
+    end = first(None if fim is None else fim.end_of_text, *_ENDS)
     return {
-        "tokenizer_class": "PreTrainedTokenizerFast",
+        "bos_token": first(None if fim is None else fim.begin_of_text),
         "eos_token": end,
-        "pad_token": next((t for t in _PADS if t in special), end),
-        "model_max_length": a.positions,
-        "clean_up_tokenization_spaces": False,
+        "pad_token": first(None if fim is None else fim.fim_pad, *_PADS) or end,
     }
+
+
+def _token_ids(roles: dict[str, str | None], special: dict[str, int]) -> dict[str, int | None]:
+    return {f"{role}_id": None if token is None else special[token] for role, token in roles.items()}
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:

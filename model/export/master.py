@@ -35,7 +35,7 @@ def read_master(folder: Path) -> tuple[Architecture, Weights]:
     try:
         stored = _Stored.read(release.graph)
         weights = _weights(architecture, stored)
-    except (DecodeError, KeyError, ValueError, IndexError) as error:
+    except (DecodeError, KeyError, ValueError, IndexError, TypeError, StopIteration) as error:
         raise ModelError(
             f"{release.graph} does not hold the weights of the network in {META} "
             f"({type(error).__name__}: {error}); export the model again"
@@ -51,9 +51,11 @@ def read_master(folder: Path) -> tuple[Architecture, Weights]:
 
 def _architecture(values: dict[str, Any], path: Path) -> Architecture:
     try:
-        return Architecture(**values)
+        architecture = Architecture(**values)
+        expected_shapes(architecture)  # sizes that are none end here
     except TypeError as error:
         raise ModelError(f"{path}: 'architecture' is malformed ({error}); export the model again") from error
+    return architecture
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

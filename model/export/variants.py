@@ -86,6 +86,16 @@ def wanted(variant: str, architecture: Architecture, weights: Weights) -> list[s
     return [name for name in names if name != "fp32"]
 
 
+def _save(graph: onnx.ModelProto, path: Path, name: str) -> None:
+    size = sum(len(constant.raw_data) for constant in graph.graph.initializer)
+    if size > _LARGEST_FILE:
+        raise ModelError(
+            f"the {name} graph would have {size / 1e9:.1f} GB, and ONNX files end at 2.1 GB; take a smaller "
+            "network or a --variant with fewer bits, and leave --gpu out"
+        )
+    onnx.save(graph, str(path))
+
+
 def build_all(
     names: Sequence[str],
     checkpoint: Path,
@@ -110,7 +120,7 @@ def build_all(
         if name == SMOOTHED and calibration:
             cut = [row[:window] for row in calibration]
             used = smooth(architecture, weights, widest_inputs(checkpoint, cut))
-        onnx.save(build(architecture, used, ENCODINGS[name]), str(draft(folder, name)))
+        _save(build(architecture, used, ENCODINGS[name]), draft(folder, name), name)
         sessions[name] = Session(draft(folder, name), window=window, threads=threads)
     measured = {
         name: Measured(bytes=draft(folder, name).stat().st_size, parity=parity)

@@ -207,11 +207,14 @@ def _put_in_place(new: Path, out: Path) -> None:
         if out.exists():
             out.rename(old)
         new.rename(out)
-        _keep_foreign_files(old, out)
     finally:
         if old.exists() and not out.exists():
             old.rename(out)
-        # Not reached when even that fails: the old release then still lies in `aside`.
+        if not old.exists():
+            aside.rmdir()
+    # Behind the `finally`: when a file cannot be carried over, the old folder still lies in `aside` with it.
+    if old.exists():
+        _keep_foreign_files(old, out)
         shutil.rmtree(aside, ignore_errors=True)
 
 
@@ -220,7 +223,7 @@ def _keep_foreign_files(old: Path, out: Path) -> None:
     if not (old / META).is_file():
         return
     try:
-        ours = {META, *read_meta(old)["files"]}
+        ours = {META, GPU_GRAPH, *read_meta(old)["files"]}
     except ModelError:  # of another format: only the names known here
         ours = {META, GRAPH, GPU_GRAPH, TOKENIZER}
     for file in old.iterdir():

@@ -32,7 +32,7 @@ def branch(
     allowed = writers[0].allowed()
     ids = np.arange(len(logits)) if allowed is None else allowed
     chances = log_probabilities(logits[ids])
-    count = min(len(writers), len(ids)) if session.provider == "CPUExecutionProvider" else 1
+    count = min(len(writers), len(ids))
     order = np.argsort(-chances, kind="stable")[:count]
     tokens = [int(ids[place]) for place in order]
     reasons = [

@@ -141,9 +141,19 @@ class Engine:
         """At most `count` different completions, the likeliest first (mean log probability a token).
 
         They begin with the `count` best first tokens and go on greedily, all in the same steps of the model.
-        Otherwise as `generate`; on a GPU there is only one.
+        Otherwise as `generate`; on a GPU, and of an export of format 1, there is only one.
         """
         assert count >= 1
+        if count == 1 or not self._session.can_branch:
+            only = self.generate(
+                prompt,
+                max_tokens=max_tokens,
+                stop=stop,
+                cancelled=cancelled,
+                deadline=deadline,
+                may_be_empty=may_be_empty,
+            )
+            return [only]
         rules, interrupted = self._begin(prompt, max_tokens, cancelled, deadline)
         rules = replace(rules, stop=stop, may_be_empty=may_be_empty)
         with self._one_request():

@@ -13,10 +13,8 @@ import logging
 from model.errors import ModelError
 from model.serving.release import Release
 from model.serving.runtime import load_onnxruntime
-from model.serving.session import Session
+from model.serving.session import CUDA, Session
 from model.serving.tuning import Threads, tuned
-
-CUDA = "CUDAExecutionProvider"
 
 log = logging.getLogger(__name__)
 

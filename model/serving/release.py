@@ -156,6 +156,11 @@ def read_meta(folder: Path) -> dict[str, Any]:
             raise ModelError(f"{path}: '{key}' has the wrong type; {_AGAIN}")
     if meta["variants"] and meta["variant"] not in meta["variants"]:
         raise ModelError(f"{path}: 'variants' says nothing of the variant {meta['variant']!r}; {_AGAIN}")
+    positions = meta["architecture"].get("positions")
+    if not isinstance(positions, int) or not 2 <= meta["window"] <= positions:
+        raise ModelError(
+            f"{path}: a window of {meta['window']} does not fit the network's {positions} positions; {_AGAIN}"
+        )
     return meta
 
 

@@ -13,8 +13,9 @@ tokens, text, stopping (decoding.py).
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ _CHUNKS = ((400_000_000, 32), (100_000_000, 64), (40_000_000, 128), (0, CHUNK))
 _KEPT_LENGTHS = 64
 _KEPT_ROWS = 16
 _SPIN_MICROSECONDS = 1000
+CUDA = "CUDAExecutionProvider"
 # Bytes of all keys and values together.
 KV_BUDGET = 48 << 20
 
@@ -83,6 +85,8 @@ class Session:
         needed = {"input_ids", "seqlens_k", "total_seq", "logit_from", "past_k0", "past_v0"}
         if not needed <= inputs.keys() or not {"logits", "next"} <= outputs.keys():
             raise ModelError(f"{path} is not a graph written by Tabwright; export the model again")
+        # Graphs of format 1 take one continuation at a time; arrays on a GPU are not copied from here.
+        self.can_branch = not isinstance(inputs["input_ids"].shape[0], int) and self.provider != CUDA
         self.window = window
         self.vocabulary = int(outputs["logits"][-1])
         size = path.stat().st_size
@@ -99,7 +103,13 @@ class Session:
             int(np.prod(shape)) * np.dtype(self._kv_type).itemsize for shape in self._kv_shapes.values()
         )
         limit = max(1, min(MOST_MEMORIES, kv_budget // self.bytes_per_memory))
-        self._cache = KVCache(self._new_memory, limit)
+        # A method of this object would make a circle, and large models would outlive their last use.
+        make = partial(
+            _new_memory, self._runtime, self._kv_shapes, self._kv_type, on_gpu=self.provider == CUDA
+        )
+        self._cache = KVCache(make, limit)
+        # Shared by all bindings that are kept: with a large vocabulary these are megabytes.
+        self._kept_logits = np.zeros((_KEPT_ROWS, self.vocabulary), np.float32)
 
     @property
     def tokens(self) -> list[int]:
@@ -145,7 +155,7 @@ class Session:
 
     def kept(self) -> dict[str, npt.NDArray[Any]]:
         """The arrays of the memory in use by name (k0, v0 …), each (1, KV, window, D); on the CPU only."""
-        assert self.provider == "CPUExecutionProvider"
+        assert self.can_branch
         return self._cache.current.arrays
 
     def bound(
@@ -167,7 +177,8 @@ class Session:
 
     def _bind(self, memory: Memory, count: int, rows: int) -> _Binding:
         ids = np.zeros((1, count), np.int64)
-        logits = np.zeros((1, rows, self.vocabulary), np.float32)
+        kept = (rows == 1 and count == self.chunk) or (rows <= _KEPT_ROWS and count <= _KEPT_LENGTHS)
+        logits = self._kept_logits[None, :rows] if kept else np.zeros((1, rows, self.vocabulary), np.float32)
         best = np.zeros((1, rows), np.int64)
         values = self._value(ids), self._value(logits), self._value(best)
         io = self._session.io_binding()
@@ -180,19 +191,25 @@ class Session:
         io.bind_ortvalue_output("logits", values[1])
         io.bind_ortvalue_output("next", values[2])
         binding = _Binding(io=io, ids=ids, logits=logits, best=best, values=values)
-        if (rows == 1 and count == self.chunk) or (rows <= _KEPT_ROWS and count <= _KEPT_LENGTHS):
+        if kept:
             memory.bindings[count, rows] = binding
         return binding
 
-    def _new_memory(self) -> Memory:
-        empty = {name: np.zeros(shape, self._kv_type) for name, shape in self._kv_shapes.items()}
-        device = "cuda" if self.provider == "CUDAExecutionProvider" else "cpu"
-        values = {name: self._value(array, device) for name, array in empty.items()}
-        return Memory(values=values, arrays=empty if device == "cpu" else {})
+    def _value(self, array: npt.NDArray[Any]) -> Any:
+        return _value(self._runtime, array)
 
-    def _value(self, array: npt.NDArray[Any], device: str = "cpu") -> Any:
-        """On the CPU an OrtValue over the array's own memory: writing to one is writing to the other."""
-        return self._runtime.OrtValue.ortvalue_from_numpy(array, device, 0)
+
+def _value(runtime: Any, array: npt.NDArray[Any], device: str = "cpu") -> Any:
+    """On the CPU an OrtValue over the array's own memory: writing to one is writing to the other."""
+    return runtime.OrtValue.ortvalue_from_numpy(array, device, 0)
+
+
+def _new_memory(
+    runtime: Any, shapes: Mapping[str, tuple[int, ...]], dtype: npt.DTypeLike, *, on_gpu: bool
+) -> Memory:
+    empty = {name: np.zeros(shape, dtype) for name, shape in shapes.items()}
+    values = {name: _value(runtime, array, "cuda" if on_gpu else "cpu") for name, array in empty.items()}
+    return Memory(values=values, arrays={} if on_gpu else empty)
 
 
 def _load(runtime: Any, path: Path, threads: int, *, spin: bool, device: str) -> Any:
@@ -205,9 +222,13 @@ def _load(runtime: Any, path: Path, threads: int, *, spin: bool, device: str) ->
     # server that waits for a keystroke must not burn a core.
     options.add_session_config_entry("session.intra_op.allow_spinning", "1" if spin else "0")
     options.add_session_config_entry("session.intra_op.spin_duration_us", str(_SPIN_MICROSECONDS))
-    providers = ["CUDAExecutionProvider"] if device == "cuda" else []
+    providers = [CUDA] if device == "cuda" else []
     try:
-        return runtime.InferenceSession(str(path), options, providers=[*providers, "CPUExecutionProvider"])
+        # Without onnxruntime's own way back to the CPU: it prints to standard output, where a language server
+        # speaks its protocol. placement.py has its own.
+        return runtime.InferenceSession(
+            str(path), options, providers=[*providers, "CPUExecutionProvider"], enable_fallback=0
+        )
     except Exception as error:  # onnxruntime's exceptions share no base but this
         reason = str(error).strip().partition("\n")[0]
         raise ModelError(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from model.serving.session import Session
 # A setting with more threads must save this share of the time: the editor needs a core, too.
 _WORTH = 0.12
 _MOST_THREADS = 8
+_CREDIBLE = 256
 # A graph file larger than this loads too slowly to be loaded several times.
 _LARGEST = 100_000_000
 _ROUNDS = 3
@@ -67,8 +69,15 @@ def tuned(graph: Path, version: str, open_session: Open, *, wanted: int = 0) -> 
     known = _read(store)
     if key in known:
         return open_session(known[key])
-    sessions = {setting: open_session(setting) for setting in candidates(cores, wanted)}
-    taken = {setting: _milliseconds(session) for setting, session in sessions.items()}
+    taken: dict[Threads, float] = {}
+    kept: tuple[Threads, Session] | None = None
+    for setting in candidates(cores, wanted):
+        session = open_session(setting)
+        taken[setting] = _milliseconds(session)
+        # One session stays, not one for each setting: a model may be large.
+        if choose(taken) == setting:
+            kept = setting, session
+        del session
     best = choose(taken)
     log.info(
         "measured threads: %s; taking %d%s",
@@ -77,7 +86,7 @@ def tuned(graph: Path, version: str, open_session: Open, *, wanted: int = 0) -> 
         " spinning" if best.spin else "",
     )
     _write(store, {**known, key: best})
-    return sessions[best]
+    return kept[1] if kept is not None and kept[0] == best else open_session(best)
 
 
 def choose(taken: dict[Threads, float]) -> Threads:
@@ -107,9 +116,11 @@ def _milliseconds(session: Session) -> float:
 def _read(store: Path) -> dict[str, Threads]:
     try:
         known = json.loads(store.read_text(encoding="utf-8"))
-        return {key: Threads(count=int(v["count"]), spin=bool(v["spin"])) for key, v in known.items()}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        settings = {key: Threads(count=int(v["count"]), spin=bool(v["spin"])) for key, v in known.items()}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
         return {}  # not there yet, or of another version: measured again
+    # A damaged number must not start a million threads.
+    return {key: setting for key, setting in settings.items() if 1 <= setting.count <= _CREDIBLE}
 
 
 def _write(store: Path, known: dict[str, Threads]) -> None:
@@ -117,7 +128,7 @@ def _write(store: Path, known: dict[str, Threads]) -> None:
     record = {key: {"count": setting.count, "spin": setting.spin} for key, setting in latest.items()}
     try:
         store.parent.mkdir(parents=True, exist_ok=True)
-        temporary = store.with_name(store.name + ".partial")
+        temporary = store.with_name(f"{store.name}.{os.getpid()}.partial")
         temporary.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         temporary.replace(store)
     except OSError as error:

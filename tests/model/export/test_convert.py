@@ -38,3 +38,16 @@ def test_an_unknown_format_and_a_folder_for_gguf_are_refused(checkpoint: Path, t
         convert(checkpoint, tmp_path / "x", to="pt", name="x", type="f16")
     with pytest.raises(ModelError, match="name a file"):
         convert(checkpoint, tmp_path, to="gguf", name="x", type="f16")
+
+
+def test_a_file_that_is_no_gguf_is_left_alone(checkpoint: Path, tmp_path: Path) -> None:
+    """One wrong path, and notes or another model's graph would be gone."""
+    notes = tmp_path / "notes.md"
+    notes.write_text("mine")
+    with pytest.raises(ModelError, match="no GGUF file and will not be replaced"):
+        convert(checkpoint, notes, to="gguf", name="x", type="f16")
+    assert notes.read_text() == "mine"
+    model = tmp_path / "model.gguf"
+    for _ in range(2):
+        convert(checkpoint, model, to="gguf", name="x", type="f16")
+    assert model.read_bytes()[:4] == b"GGUF"

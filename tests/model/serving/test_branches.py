@@ -105,3 +105,11 @@ def test_first_tokens_obey_the_rule_against_empty_answers(engine, rows, tokenize
         assert completion.text.strip() or "\n" not in completion.text
     assert Healer(tokenizer.token_bytes).allowed(b"", may_be_empty=False).size > 5
     assert log_probabilities(np.zeros(4, np.float32)).shape == (4,)
+
+
+def test_a_graph_of_one_continuation_gives_one(engine, rows, monkeypatch):
+    """Exports of format 1 have a fixed batch."""
+    monkeypatch.setattr(engine._session, "can_branch", False)
+    prompt = Prompt(tokens=tuple(rows[0][:50]))
+    (only,) = engine.candidates(prompt, 4, max_tokens=9)
+    assert only.text == engine.generate(prompt, max_tokens=9).text

@@ -110,6 +110,13 @@ def test_variant_of_which_nothing_is_known_is_named(folder):
     assert "'variants' says nothing of the variant 'int3'" in refusal(folder)
 
 
+@pytest.mark.parametrize("window", [0, 1, 513])
+def test_window_that_does_not_fit_the_graph_is_named(folder, window):
+    """Every request beyond the rotary tables would fail, one by one."""
+    edit_meta(folder, window=window)
+    assert f"a window of {window} does not fit the network's 512 positions" in refusal(folder)
+
+
 def test_unlisted_gpu_graph_is_named(folder):
     """It would be loaded without having been checked."""
     assert read_release(folder).gpu_graph is None

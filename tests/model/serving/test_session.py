@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 
+from model.errors import ModelError
 from model.serving.session import CHUNK, Session
 
 CLOSE = {"atol": 1e-3, "rtol": 0}
@@ -112,3 +116,48 @@ def test_the_budget_bounds_the_memories(release_folder, rows, memories, expected
     for n in range(12):
         last_logits(session, rows[0][n * 20 : n * 20 + 40])
     assert session.memories == expected
+
+
+def test_a_session_goes_with_its_last_use(release_folder, rows):
+    """A circle of references would keep large models until some later collection."""
+    session = Session(release_folder / "model.onnx", window=320)
+    last_logits(session, rows[1])
+    alive = weakref.ref(session)
+    gc.disable()
+    try:
+        del session
+        assert alive() is None
+    finally:
+        gc.enable()
+
+
+def test_kept_bindings_share_their_logits(session, rows):
+    """With 150,000 tokens in a vocabulary, a buffer for each length would be hundreds of megabytes."""
+    for document in rows[:2]:
+        session.reuse(document)
+        for count in range(1, 10):
+            session.rewind(0)
+            session.step(document[:count], rows=count)
+    buffers = {
+        binding.logits.__array_interface__["data"][0]
+        for memory in session._cache._memories
+        for binding in memory.bindings.values()
+    }
+    assert len(buffers) == 1
+
+
+def test_a_provider_that_fails_is_an_error_and_prints_nothing(release_folder, capfd, monkeypatch):
+    """onnxruntime's own fallback prints to standard output, where a language server speaks its protocol."""
+    import onnxruntime
+
+    real = onnxruntime.InferenceSession._create_inference_session
+
+    def broken(self, providers, *rest):
+        if "CUDAExecutionProvider" in str(providers):
+            raise RuntimeError("CUDA failure 100: no CUDA-capable device is detected")
+        return real(self, providers, *rest)
+
+    monkeypatch.setattr(onnxruntime.InferenceSession, "_create_inference_session", broken)
+    with pytest.raises(ModelError, match="no CUDA-capable device"):
+        Session(release_folder / "model.onnx", window=320, device="cuda")
+    assert capfd.readouterr().out == ""

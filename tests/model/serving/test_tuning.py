@@ -66,6 +66,32 @@ def test_measured_at_the_first_start_and_remembered(graph, machine):
     assert len(json.loads(store.read_text())) == 1
 
 
+def test_sessions_that_lose_are_not_kept_in_memory(graph, machine):
+    """A model of a hundred megabytes must not be held once for every setting."""
+    import gc
+    import weakref
+
+    alive = []
+
+    def open_session(setting):
+        gc.collect()
+        assert sum(ref() is not None for ref in alive) <= 1
+        session = FakeSession(setting)
+        alive.append(weakref.ref(session))
+        return session
+
+    best = tuned(graph, "1.0", open_session)
+    gc.collect()
+    assert [ref() for ref in alive if ref() is not None] == [best]
+
+
+def test_the_winner_is_opened_again_if_it_was_let_go(graph, machine):
+    """The second was as good as the first, politer one, until the third showed what is possible."""
+    times, _, _ = machine
+    times.update({ONE: 10.0, TWO: 9.0, SPINNING: 8.0})
+    assert tuned(graph, "1.0", FakeSession).setting == TWO
+
+
 def test_a_number_of_threads_that_is_given_is_kept(graph, machine):
     """Then the measurement only decides whether they spin."""
     _, measured, store = machine
@@ -90,12 +116,25 @@ def test_another_model_or_runtime_is_measured_anew(graph, machine):
     assert len(measured) == 9
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"a": 1}', '{"a": {"count": "x"}}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{", '{"a": 1}', '{"a": {"count": "x"}}', '{"a": {"count": 1e400}}']
+)
 def test_a_broken_store_is_measured_again(graph, machine, text):
     _, _, store = machine
     store.parent.mkdir(parents=True)
     store.write_text(text)
     assert tuned(graph, "1.0", FakeSession).setting == TWO
+
+
+@pytest.mark.parametrize("count", [0, -1, 10**9])
+def test_an_absurd_number_is_measured_again(graph, machine, count):
+    """A million threads would take the machine down."""
+    _, measured, store = machine
+    tuned(graph, "1.0", FakeSession)
+    known = json.loads(store.read_text())
+    store.write_text(json.dumps({key: {"count": count, "spin": False} for key in known}))
+    assert tuned(graph, "1.0", FakeSession).setting == TWO
+    assert len(measured) == 6
 
 
 def test_a_home_that_cannot_be_written_is_no_error(graph, machine, tmp_path):

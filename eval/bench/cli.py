@@ -1,0 +1,167 @@
+"""`tabwright eval bench …`: how fast the engine is, against others and against the machine.
+
+Heavy imports wait inside the functions, so that help is instant.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="How fast the engine is: against llama.cpp and others, and by a network's shape.",
+)
+
+_JSON = Annotated[Path | None, typer.Option("--json", help="Write all figures there. E.g. --json bench.json")]
+_MARKDOWN = Annotated[bool, typer.Option("--markdown", help="Print the tables as Markdown.")]
+_PEERS = Annotated[
+    Path, typer.Option(help="Where other engines are installed, once. E.g. --peers runs/peers")
+]
+
+
+@app.callback()
+def main() -> None:
+    """How fast the engine is: against llama.cpp and others, and by a network's shape."""
+
+
+@app.command()
+def engine(
+    *,
+    model: Annotated[
+        Path | None, typer.Option(help="Model folder; default: the one that ships. E.g. --model runs/model")
+    ] = None,
+    shape: Annotated[
+        str | None,
+        typer.Option(help="Instead of a model, random weights: width x layers. E.g. --shape 384x6"),
+    ] = None,
+    vocabulary: Annotated[int, typer.Option(help="Tokens of --shape. E.g. --vocabulary 16384")] = 4096,
+    variant: Annotated[str, typer.Option(help="Variant of --shape. E.g. --variant int8")] = "fp32",
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds; the median counts. E.g. --rounds 5")] = 3,
+    threads: Annotated[str, typer.Option(help="Thread counts. E.g. --threads 1,2")] = "1,2",
+    others: Annotated[bool, typer.Option(help="Also transformers and onnxruntime-genai.")] = True,
+    peers: _PEERS = Path("runs/peers"),
+    out: _JSON = None,
+    markdown: _MARKDOWN = False,
+) -> None:
+    """Our engine against llama.cpp, onnxruntime-genai and transformers on the same weights, in turns.
+
+    The first run builds llama.cpp for this machine, in an environment of its own: about ten minutes. The
+    file of --json is written after each thread count, and keeps those of earlier runs on the same model.
+
+    Example: tabwright eval bench engine --json bench.json
+    """
+    _needs_extra()
+    import tempfile
+
+    from eval.bench import engine as bench
+    from eval.bench import parts
+    from eval.bench import subject as subjects
+    from eval.bench.tables import engine_sheets
+    from model.serving.release import default_folder
+
+    console = _console(markdown)
+    counts = _numbers("--threads", threads)
+    known = _read(out)
+    with tempfile.TemporaryDirectory() as work:
+        if shape is None:
+            subject = subjects.of_release(model or default_folder())
+        else:
+            wanted = subjects.shape(shape, vocabulary=vocabulary)
+            tokenizer = subjects.learn_tokenizer(vocabulary)
+            subject = subjects.made_up(wanted, tokenizer, Path(work), variant=variant)
+        result = bench.run(
+            subject, folder=peers.absolute(), rounds=rounds, threads=counts, console=console, others=others,
+            save=lambda result: _write(parts.join(known, result), out),
+        )  # fmt: skip
+    result = parts.join(known, result)
+    _give(result, engine_sheets(result), out, markdown)
+
+
+@app.command()
+def shape(
+    *,
+    sizes: Annotated[
+        str, typer.Option(help="Which sizes, in millions of weights. E.g. --sizes 2,8")
+    ] = "2,8,25,42",
+    variant: Annotated[str, typer.Option(help="How weights are stored. E.g. --variant int8")] = "fp32",
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds; the median counts. E.g. --rounds 5")] = 3,
+    threads: Annotated[str, typer.Option(help="Thread counts. E.g. --threads 1,2")] = "1,2",
+    out: _JSON = None,
+    markdown: _MARKDOWN = False,
+) -> None:
+    """Latency against depth, width, heads and vocabulary at about equal numbers of weights.
+
+    Example: tabwright eval bench shape --sizes 8,25
+    """
+    _needs_extra()
+    from eval.bench.shape import run, sheets
+
+    counts = _numbers("--threads", threads)
+    result = run(
+        sizes=_numbers("--sizes", sizes), variant=variant, rounds=rounds, threads=counts,
+        console=_console(markdown),
+    )  # fmt: skip
+    _give(result, sheets(result), out, markdown)
+
+
+def _give(result: dict[str, Any], tables: Any, out: Path | None, markdown: bool) -> None:
+    from rich.console import Console
+
+    from eval.bench.tables import markdown as as_markdown
+    from eval.bench.tables import show
+
+    _write(result, out)
+    if markdown:
+        typer.echo(as_markdown(tables))
+    else:
+        show(tables, Console())
+
+
+def _write(result: dict[str, Any], out: Path | None) -> None:
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        temporary = out.with_name(out.name + ".partial")
+        temporary.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        temporary.replace(out)
+
+
+def _read(out: Path | None) -> dict[str, Any]:
+    """What an earlier run wrote there; nothing where there is none."""
+    try:
+        found = json.loads(out.read_text(encoding="utf-8")) if out is not None else {}
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _console(markdown: bool) -> Any:
+    """Where progress goes: not between the tables that somebody pipes away."""
+    from rich.console import Console
+
+    return Console(stderr=markdown)
+
+
+def _numbers(option: str, text: str) -> tuple[int, ...]:
+    from model.errors import ConfigError
+
+    try:
+        found = tuple(dict.fromkeys(int(part) for part in text.split(",")))
+    except ValueError:
+        found = ()
+    if not found or min(found) < 1:
+        raise ConfigError(f"{option} {text!r} is not a list of numbers such as 1,2")
+    return found
+
+
+def _needs_extra() -> None:
+    import importlib.util
+
+    from model.errors import ConfigError
+
+    wanted = ("torch", "transformers", "onnx", "gguf", "safetensors")
+    if missing := [name for name in wanted if importlib.util.find_spec(name) is None]:
+        raise ConfigError(f"{', '.join(missing)} not installed; run: pip install 'tabwright[train]'")
