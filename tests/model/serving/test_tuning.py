@@ -149,6 +149,32 @@ def test_large_models_are_not_loaded_several_times(graph, machine, monkeypatch):
     assert not measured
 
 
+def test_what_is_timed_is_a_request_behind_a_pause(monkeypatch):
+    """Typed tokens on a known context, then single steps; the pause itself does not count."""
+    clock, asked = [0.0], []
+
+    class Session:
+        vocabulary, window = 600, 512
+
+        def __init__(self):
+            self.tokens = []
+
+        def rewind(self, length):
+            del self.tokens[length:]
+
+        def step(self, new):
+            self.tokens += new
+            asked.append(len(new))
+            clock[0] += 0.002
+
+    monkeypatch.setattr(tuning.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(tuning.time, "sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
+    session = Session()
+    assert tuning._milliseconds(session) == pytest.approx(2 * 9)  # five tokens at once, then eight steps
+    assert asked[:3] == [192, 5, 1]
+    assert session.tokens == []
+
+
 def test_a_real_session_is_measured(release_folder, tmp_path, monkeypatch):
     from model.serving.session import Session
 
