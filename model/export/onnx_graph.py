@@ -173,7 +173,7 @@ def attention_scale(a: Architecture) -> tuple[float, float]:
     """The factor that the attention operator applies to scores, and the one that the queries' weights carry.
 
     onnxruntime multiplies one query by all keys with a fast kernel only when it need not scale the product
-    (measured: a step at 1,024 tokens takes a fifth less). So the factor moves into the weights where that is
+    (a seventh less for a step at 1,024 tokens, LOG.md). So the factor moves into the weights where that is
     exact, which it is for powers of two and where no norm stands between weights and scores.
     """
     whole = a.head_dim**-0.5
