@@ -6,9 +6,9 @@ One request at a time: the caller has one worker for it (turns.py).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from lsp_server import postprocess, trigger
 from lsp_server.cache import Cache
@@ -16,7 +16,13 @@ from model import fim
 from model.fim import Hole
 
 if TYPE_CHECKING:
+    from model.fim import Prompt, Snippet
     from model.serving.engine import Completion, Engine
+    from model.serving.memory import Layer, Memory
+    from model.serving.project import Project
+    from model.serving.recall import Copied
+
+Use = Literal["both", "model", "memory"]
 
 _LINE_TOKENS = 64
 _TOKENS_PER_LINE = 20
@@ -44,11 +50,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suggestion:
-    """Text to insert at the hole, LF line ends. `tokens` were decoded for it: 0 when it was known already."""
+    """Text to insert at the hole, LF line ends. `tokens` were decoded for it: 0 when it was known already.
+
+    `copied` are its runs that came from the memory.
+    """
 
     text: str
     tokens: int
     stop_reason: str
+    copied: tuple[Copied, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +71,20 @@ class Silence:
 class Completer:
     """One model and the suggestions it made lately."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, use: Use = "both", layers: Sequence[Layer] | None = None) -> None:
+        """`use` and `layers` (of the memory, None: all) are for measuring: nobody gains by less."""
         self.engine = engine
         self.cache = Cache()
+        self._use = use
+        self._layers = layers
 
-    def complete(self, hole: Hole, request: Request) -> Suggestion | Silence:
-        """A suggestion for the hole, or why there is none. Errors of the engine come through."""
+    def complete(
+        self, hole: Hole, request: Request, *, files: Sequence[Snippet] = (), project: Project | None = None
+    ) -> Suggestion | Silence:
+        """A suggestion for the hole, or why there is none. Errors of the engine come through.
+
+        `files` are the other open documents of its language, whole, the last worked on first.
+        """
         engine = self.engine
         decision = trigger.decide(hole, engine.release.languages)
         if decision.kind == "none":
@@ -81,7 +99,16 @@ class Completer:
         # What surely comes first need not be left to the model: asked as if it had been typed.
         asked = replace(hole, prefix=hole.prefix + decision.lead)
         prompt = fim.render(asked, engine.tokenizer, engine.release.window - self._reserve)
+        memory = self._memory(asked, prompt, files, project)
         result: Suggestion | Silence = Silence(reason="nothing was asked")
+        if self._use == "memory" and memory is not None:
+            completion = engine.copy(
+                prompt,
+                memory,
+                max_tokens=self._limit(decision.kind, request.max_lines),
+                stop=postprocess.stopper(hole, decision.kind, request.max_lines, lead=decision.lead),
+            )
+            return self._judge(completion, hole, decision, request)
         for seed, temperature in enumerate(_TEMPERATURES_INVOKED if request.invoked else (0.0,)):
             completion = engine.generate(
                 prompt,
@@ -92,6 +119,7 @@ class Completer:
                 may_be_empty=not request.invoked,
                 temperature=temperature,
                 seed=seed,
+                memory=memory,
             )
             result = self._judge(completion, hole, decision, request)
             if isinstance(result, Suggestion) or completion.stop_reason in ("cancelled", "deadline"):
@@ -99,6 +127,22 @@ class Completer:
         if isinstance(result, Suggestion) and result.stop_reason != "deadline":
             self.cache.keep(hole, shape, result.text)
         return result
+
+    def _memory(
+        self, hole: Hole, prompt: Prompt, files: Sequence[Snippet], project: Project | None
+    ) -> Memory | None:
+        if self._use == "model":
+            return None
+        from model.serving.memory import LAYERS, Memory
+
+        return Memory(
+            self.engine.encoder,
+            hole,
+            pending=prompt.pending,
+            files=files,
+            project=project,
+            layers=LAYERS if self._layers is None else self._layers,
+        )
 
     def _judge(
         self, completion: Completion, hole: Hole, decision: trigger.Decision, request: Request

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 
 from model.serving.healing import Healer
 from model.serving.session import Floats, Integers, Session
-from model.serving.speculate import PromptLookup
+from model.serving.speculate import Drafts
 from model.serving.writer import StopReason, Writer
 
 Interrupted = Callable[[], StopReason | None]
@@ -38,7 +38,7 @@ def decode(
     healer: Healer,
     limit: int,
     interrupted: Interrupted,
-    drafts: PromptLookup | None,
+    drafts: Drafts | None,
 ) -> tuple[StopReason, int]:
     """Write until something ends it; returns what did, and the number of steps that it took."""
     draft: list[int] = []

@@ -23,12 +23,15 @@ from model.errors import ModelError
 from model.fim import Prompt
 from model.serving.branches import branch
 from model.serving.decoding import Interrupted, decode, read
+from model.serving.encoder import LineEncoder
 from model.serving.healing import Healer
+from model.serving.memory import Memory
 from model.serving.placement import open_session
+from model.serving.recall import Copied, Recall
 from model.serving.release import Release, default_folder, read_release
 from model.serving.sampling import log_probabilities
 from model.serving.session import Session
-from model.serving.speculate import PromptLookup
+from model.serving.speculate import Drafts, PromptLookup
 from model.serving.writer import Rules, StopReason, Writer, never
 from model.tokenizer import Tokenizer
 
@@ -49,6 +52,7 @@ class Completion:
     text: str
     logprob: float
     logprobs: tuple[float, ...] = ()
+    copied: tuple[Copied, ...] = ()
     stop_reason: StopReason
     tokens: int
     steps: int = 0
@@ -64,6 +68,7 @@ class Engine:
         self.tokenizer = tokenizer
         self._session = session
         self._healer = Healer(tokenizer.token_bytes)
+        self.encoder = LineEncoder(tokenizer)  # of every memory and project that this engine is given
         self._turn = threading.Lock()
 
     @classmethod
@@ -95,6 +100,7 @@ class Engine:
         seed: int | None = None,
         may_be_empty: bool = True,
         speculate: bool = True,
+        memory: Memory | None = None,
     ) -> Completion:
         """Decode at most `max_tokens` tokens, fewer where the window ends.
 
@@ -103,13 +109,15 @@ class Engine:
         every step, also between chunks of the prompt; the text so far is returned. `temperature` 0 takes the
         best token; above, `top_p` and `seed` apply. Unless it `may_be_empty`, neither an end nor a line
         end comes before its first visible character: for someone who asked. `speculate` lets tokens be
-        drafted from the prompt and confirmed several at a time. Raises ModelError for a prompt that leaves
-        no room.
+        drafted and confirmed several at a time. `memory` holds the files around the prompt's hole: it
+        drafts, and where the release has numbers for it, model and memory choose each token together.
+        Raises ModelError for a prompt that leaves no room.
         """
         rules, interrupted = self._begin(prompt, max_tokens, cancelled, deadline)
         rules = replace(rules, stop=stop, temperature=temperature, top_p=top_p, may_be_empty=may_be_empty)
         random = np.random.default_rng(seed) if temperature > 0 else None
-        writer = Writer(self._healer, prompt.pending.encode(), rules, random)
+        recall = None if memory is None else Recall(memory, self.release.memory, rules.limit)
+        writer = Writer(self._healer, prompt.pending.encode(), rules, random, recall)
         with self._one_request():
             reused = self._session.reuse(prompt.tokens)
             following = read(self._session, prompt.tokens[reused:], interrupted)
@@ -123,9 +131,30 @@ class Engine:
                     healer=self._healer,
                     limit=rules.limit,
                     interrupted=interrupted,
-                    drafts=PromptLookup(prompt.tokens, rules.limit) if speculate else None,
+                    drafts=Drafts(PromptLookup(prompt.tokens, rules.limit), recall) if speculate else None,
                 )
         return _completion(writer, reason, steps=steps, reused=reused, prompt=prompt)
+
+    def copy(
+        self,
+        prompt: Prompt,
+        memory: Memory,
+        *,
+        max_tokens: int,
+        stop: Callable[[str], int | None] | None = None,
+    ) -> Completion:
+        """What the memory alone would write, without a step of the model: at each token its likeliest.
+
+        It ends where the context never stood before, and otherwise as `generate`.
+        """
+        rules, _ = self._begin(prompt, max_tokens, never, None)
+        recall = Recall(memory, self.release.memory, rules.limit)
+        writer = Writer(self._healer, prompt.pending.encode(), replace(rules, stop=stop), None, recall)
+        reason: StopReason | None = None
+        while reason is None:
+            copied = writer.pick_copied()
+            reason = "end_of_text" if copied is None else writer.take(*copied)
+        return _completion(writer, reason, steps=0, reused=0, prompt=prompt)
 
     def candidates(
         self,
@@ -176,23 +205,41 @@ class Engine:
 
         Raises ModelError for more tokens than the window holds.
         """
+        scores = [
+            rows[np.arange(len(rows)), np.asarray(tokens[start : start + len(rows)])]
+            for start, rows in self._predictions(tokens, 1)
+        ]
+        return np.concatenate([np.zeros(0), *scores])
+
+    def predictions(self, tokens: Sequence[int], first: int) -> npt.NDArray[np.float64]:
+        """Natural-log probabilities of all tokens at each place from `first` (at least 1) on: (n - first, V).
+
+        Raises ModelError for more tokens than the window holds.
+        """
+        assert 1 <= first < len(tokens)
+        return np.concatenate([rows for _, rows in self._predictions(tokens, first)])
+
+    def _predictions(
+        self, tokens: Sequence[int], first: int
+    ) -> Iterator[tuple[int, npt.NDArray[np.float64]]]:
+        """Chunks of `predictions`, each with the place of its first row."""
         assert tokens
         if len(tokens) > self.release.window:
             raise ModelError(
                 f"{len(tokens)} tokens cannot be scored at once: the window of {self.release.name} is "
                 f"{self.release.window}; score shorter rows"
             )
-        given, scores = tokens[:-1], []
+        given = tokens[:-1]
+        # All rows have logits here, so the chunks of a large vocabulary are shorter.
+        size = max(1, min(self._session.chunk, _MOST_LOGITS // self._session.vocabulary))
         with self._one_request():
             self._session.rewind(0)
-            # All rows have logits here, so the chunks of a large vocabulary are shorter.
-            size = max(1, min(self._session.chunk, _MOST_LOGITS // self._session.vocabulary))
             for start in range(0, len(given), size):
                 chunk = given[start : start + size]
-                logits, _ = self._session.step(chunk, rows=len(chunk))
-                following = np.asarray(tokens[start + 1 : start + 1 + len(chunk)])
-                scores.append(log_probabilities(logits)[np.arange(len(chunk)), following])
-        return np.concatenate([np.zeros(0), *scores])
+                rows = min(len(chunk), start + len(chunk) - first + 1)
+                logits, _ = self._session.step(chunk, rows=max(1, rows))
+                if rows > 0:
+                    yield start + len(chunk) - rows + 1, log_probabilities(logits)
 
     def _begin(
         self, prompt: Prompt, max_tokens: int, cancelled: Callable[[], bool], deadline: float | None
@@ -230,6 +277,7 @@ def _completion(writer: Writer, reason: StopReason, *, steps: int, reused: int, 
         text=writer.text,
         logprob=sum(writer.logprobs) / max(1, len(writer.logprobs)),
         logprobs=tuple(writer.logprobs),
+        copied=writer.copied(),
         stop_reason=reason,
         tokens=writer.tokens,
         steps=steps,

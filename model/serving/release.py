@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from model.errors import ModelError
+from model.serving.mixture import Mixture
 from model.tokenizer import FimFormat
 
 FORMAT = 2
@@ -53,6 +54,7 @@ _REQUIRED: dict[str, type | tuple[type, ...]] = {
 class Release:
     """What meta.json says. `window` is in tokens, prompt and completion together.
 
+    `memory` are the numbers by which the memory is weighed against this model, where they were fitted.
     `variant` names how the graph's matrices are stored, `variants` what was measured of it and of others.
     """
 
@@ -74,6 +76,7 @@ class Release:
     parity: dict[str, Any]
     variant: str
     variants: dict[str, dict[str, Any]]
+    memory: Mixture | None = None
 
     @property
     def graph(self) -> Path:
@@ -123,6 +126,7 @@ def read_release(folder: Path) -> Release:
         parity=meta["parity"],
         variant=meta["variant"],
         variants=meta["variants"],
+        memory=_memory(meta.get("memory"), folder / META),
     )
 
 
@@ -169,6 +173,17 @@ def _fim(value: object, path: Path) -> FimFormat:
         return FimFormat.from_json(value)
     except ModelError as error:
         raise ModelError(f"{path}: 'fim' is malformed: {error}; {_AGAIN}") from error
+
+
+def _memory(value: object, path: Path) -> Mixture | None:
+    if value is None:
+        return None
+    try:
+        return Mixture.from_json(value)
+    except ModelError as error:
+        raise ModelError(
+            f"{path}: 'memory' is malformed: {error}; run `tabwright model fit-memory`"
+        ) from error
 
 
 def file_sha256(path: Path) -> str:

@@ -5,6 +5,8 @@ neighbouring file, what followed them there is a cheap guess at what follows now
 guess in one step and keeps what it would have written itself (prompt lookup: Saxena 2023, and "Inference with
 Reference", Yang et al. 2023; verification as in Leviathan et al. 2023).
 
+The memory (recall.py) reads further than the prompt, so its drafts come first where there is one.
+
 Pure. Not here: the verification (decoding.py).
 """
 
@@ -14,6 +16,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+
+from model.serving.recall import Recall
 
 # Tokens of one draft. A step over four rows takes a small model half as long again as one over a single row,
 # one over nine about three times as long; two matching tokens are followed by one or two right ones in the
@@ -32,7 +36,7 @@ class PromptLookup:
         self._tokens: npt.NDArray[np.int32] = np.empty(len(tokens) + room, np.int32)
         self._tokens[: len(tokens)] = tokens
         self._length = len(tokens)
-        self._longest = MOST_DRAFTED
+        self.longest = MOST_DRAFTED
 
     def add(self, token: int) -> None:
         """Append a token that is certain."""
@@ -44,7 +48,7 @@ class PromptLookup:
 
         Of equally long matches the latest counts. The longer the match, the longer the draft.
         """
-        most = min(most, self._longest)
+        most = min(most, self.longest)
         known = self._tokens[: self._length]
         if most < 1 or self._length <= _LEAST_MATCH:
             return []
@@ -64,6 +68,31 @@ class PromptLookup:
     def learn(self, drafted: int, accepted: int) -> None:
         """Draft less where drafts were wrong, more where they were right to their end."""
         if drafted and accepted == 0:
-            self._longest = max(1, self._longest // 2)
+            self.longest = max(1, self.longest // 2)
         elif drafted and accepted == drafted:
-            self._longest = min(MOST_DRAFTED, self._longest * 2)
+            self.longest = min(MOST_DRAFTED, self.longest * 2)
+
+
+class Drafts:
+    """The memory's drafts where it has some, else the prompt's."""
+
+    def __init__(self, lookup: PromptLookup, recall: Recall | None) -> None:
+        """The recall is told of new tokens by the writer."""
+        self._lookup = lookup
+        self._recall = recall
+
+    def add(self, token: int) -> None:
+        """Append a token that is certain."""
+        self._lookup.add(token)
+
+    def propose(self, most: int) -> list[int]:
+        """At most `most` tokens that may follow, or none."""
+        most = min(most, self._lookup.longest)
+        if most < 1:
+            return []
+        found = self._recall.propose(most) if self._recall is not None else []
+        return found or self._lookup.propose(most)
+
+    def learn(self, drafted: int, accepted: int) -> None:
+        """Draft less where drafts were wrong, more where they were right to their end."""
+        self._lookup.learn(drafted, accepted)

@@ -6,15 +6,18 @@ Pure, but for the random numbers it draws. Not here: running the model (decoding
 from __future__ import annotations
 
 import codecs
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from model.serving.healing import Healer
+from model.serving.recall import Copied, Recall, runs
 from model.serving.sampling import Scores, choose, log_probability
 
+_LEAST_CHANCE = 1e-30  # so that every chance has a logarithm
 StopReason = Literal["end_of_text", "stop", "length", "cancelled", "deadline"]
 
 
@@ -38,9 +41,14 @@ class Writer:
     """The text beyond `pending`, the log probabilities of its tokens, and how many tokens were taken."""
 
     def __init__(
-        self, healer: Healer, pending: bytes, rules: Rules, random: np.random.Generator | None = None
+        self,
+        healer: Healer,
+        pending: bytes,
+        rules: Rules,
+        random: np.random.Generator | None = None,
+        recall: Recall | None = None,
     ) -> None:
-        """Without `random` the best token is always chosen."""
+        """Without `random` the best token is always chosen; with `recall`, of model and memory together."""
         self.text = ""
         self.logprobs: list[float] = []
         self.tokens = 0
@@ -48,6 +56,10 @@ class Writer:
         self._pending = pending
         self._rules = rules
         self._random = random
+        self._recall = recall
+        self._mixes = recall is not None and recall.mixture is not None
+        self._source: tuple[int, int] | None = None  # layer and place of the token picked last
+        self._taken: list[tuple[int, int, int, int] | None] = []
         # Holds the bytes of an unfinished character back until the rest of it comes, or for good.
         self._characters = codecs.getincrementaldecoder("utf-8")(errors="replace")
 
@@ -66,6 +78,9 @@ class Writer:
     def pick(self, logits: Scores, best: int) -> tuple[int, float]:
         """The next token and its log probability among the allowed ones; logits (V,), `best` their ArgMax."""
         allowed = self.allowed()
+        self._source = None
+        if self._mixes and (mixed := self._pick_mixed(logits, best, allowed)) is not None:
+            return mixed
         if allowed is not None:
             scores = logits[allowed]
             place = self._choose(scores)
@@ -73,22 +88,96 @@ class Writer:
         token = best if self._random is None else self._choose(logits)
         return token, log_probability(logits, token)
 
+    def pick_copied(self) -> tuple[int, float] | None:
+        """The memory's likeliest token of the allowed ones and its log probability there, if it has one."""
+        assert self._recall is not None
+        offer, allowed = self._recall.offer(), self.allowed()
+        self._source = None
+        if offer is None:
+            return None
+        chances = offer.chances
+        if allowed is not None:
+            chances = np.where(np.isin(offer.tokens, allowed), chances, 0.0)
+        place = int(chances.argmax())
+        if chances[place] == 0.0:
+            return None
+        self._source = int(offer.layers[place]), int(offer.places[place])
+        return int(offer.tokens[place]), math.log(chances[place])
+
     def take(self, token: int, logprob: float) -> StopReason | None:
         """Take one chosen token up; what ends the completion with it, if anything does."""
         if not self._healer.piece(token):
             return "end_of_text"
         self.tokens += 1
+        if self._recall is not None:
+            self._recall.add(token)
+        start = len(self.text)
         self._pending, beyond = self._healer.spell(self._pending, token)
         if beyond:
             self.logprobs.append(logprob)
         grown = self._characters.decode(beyond)
         self.text += grown
+        if self._source is not None:
+            self._taken.append((start, len(self.text), *self._source))
         end = self._rules.stop(self.text) if self._rules.stop is not None and grown else None
         if end is not None:
             assert 0 <= end <= len(self.text)
             self.text = self.text[:end]
             return "stop"
         return "length" if self.tokens == self._rules.limit else None
+
+    def copied(self) -> tuple[Copied, ...]:
+        """The runs of the text that came from the memory, and from where."""
+        if self._recall is None:
+            return ()
+        found = runs(self._taken, self._recall.memory)
+        end = len(self.text)
+        return tuple(replace(run, end=min(run.end, end)) for run in found if run.start < end)
+
+    def _pick_mixed(self, logits: Scores, best: int, allowed: np.ndarray | None) -> tuple[int, float] | None:
+        """As `pick`, of model and memory together; None where the memory has nothing to say."""
+        assert self._recall is not None
+        assert self._recall.mixture is not None
+        offer = self._recall.offer()
+        if offer is None:
+            return None
+        highest = logits[best]
+        total = float(np.exp(logits - highest).sum())
+        certainty = -math.log(total)
+        share = self._recall.mixture.share_of(
+            offer.length,
+            offer.count,
+            offer.agreement,
+            certainty,
+            float(offer.tokens[offer.best] == best),
+            int(offer.layers[offer.best]),
+        )
+        offered = share * offer.chances
+        if self._random is None and allowed is None:
+            # Of the tokens that the memory does not offer, the model's best is the best.
+            by_model = (1.0 - share) / total * np.exp(logits[offer.tokens] - highest)
+            both = by_model + offered
+            place = int(both.argmax())
+            token, chance = int(offer.tokens[place]), float(both[place])
+            alone = (1.0 - share) / total
+            if alone > chance:
+                return best, math.log(alone)
+        else:
+            chances = (1.0 - share) / total * np.exp(logits.astype(np.float64) - highest)
+            chances[offer.tokens] += offered
+            ids = np.arange(len(chances)) if allowed is None else allowed
+            scores = np.log(chances[ids] + _LEAST_CHANCE)
+            place = self._choose(scores)
+            token = int(ids[place])
+            chance = math.exp(log_probability(scores, place))
+            found = np.flatnonzero(offer.tokens == token)
+            if not len(found):
+                return token, math.log(chance)
+            place = int(found[0])
+            by_model = chances[offer.tokens] - offered
+        if offered[place] > by_model[place]:
+            self._source = int(offer.layers[place]), int(offer.places[place])
+        return token, math.log(chance)
 
     def _choose(self, scores: Scores) -> int:
         rules = self._rules
