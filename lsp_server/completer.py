@@ -16,9 +16,9 @@ from model import fim
 from model.fim import Hole
 
 if TYPE_CHECKING:
-    from model.fim import Prompt, Snippet
+    from model.fim import Snippet
     from model.serving.engine import Completion, Engine
-    from model.serving.memory import Layer, Memory
+    from model.serving.memory import Layer
     from model.serving.project import Project
     from model.serving.recall import Copied
 
@@ -99,7 +99,12 @@ class Completer:
         # What surely comes first need not be left to the model: asked as if it had been typed.
         asked = replace(hole, prefix=hole.prefix + decision.lead)
         prompt = fim.render(asked, engine.tokenizer, engine.release.window - self._reserve)
-        memory = self._memory(asked, prompt, files, project)
+        layers = {} if self._layers is None else {"layers": self._layers}
+        memory = (
+            None
+            if self._use == "model"
+            else engine.remember(asked, prompt, files=files, project=project, **layers)
+        )
         result: Suggestion | Silence = Silence(reason="nothing was asked")
         if self._use == "memory" and memory is not None:
             completion = engine.copy(
@@ -128,22 +133,6 @@ class Completer:
             self.cache.keep(hole, shape, result.text)
         return result
 
-    def _memory(
-        self, hole: Hole, prompt: Prompt, files: Sequence[Snippet], project: Project | None
-    ) -> Memory | None:
-        if self._use == "model":
-            return None
-        from model.serving.memory import LAYERS, Memory
-
-        return Memory(
-            self.engine.encoder,
-            hole,
-            pending=prompt.pending,
-            files=files,
-            project=project,
-            layers=LAYERS if self._layers is None else self._layers,
-        )
-
     def _judge(
         self, completion: Completion, hole: Hole, decision: trigger.Decision, request: Request
     ) -> Suggestion | Silence:
@@ -155,7 +144,12 @@ class Completer:
         text = postprocess.clean(written, hole, decision.kind, request.max_lines, finished=whole)
         if text is None:
             return Silence(reason=_why_empty(completion.stop_reason, completion.text))
-        return Suggestion(text=text, tokens=completion.tokens, stop_reason=completion.stop_reason)
+        return Suggestion(
+            text=text,
+            tokens=completion.tokens,
+            stop_reason=completion.stop_reason,
+            copied=_shown(completion, written, text),
+        )
 
     @property
     def _reserve(self) -> int:
@@ -166,6 +160,17 @@ class Completer:
     def _limit(self, kind: trigger.Kind, max_lines: int) -> int:
         wanted = _LINE_TOKENS if kind == "line" else _TOKENS_PER_LINE * max_lines
         return min(wanted, self._reserve)
+
+
+def _shown(completion: Completion, written: str, text: str) -> tuple[Copied, ...]:
+    """The copied runs, as offsets into the text that is shown: what was settled before it moves them."""
+    shift = len(written) - len(completion.text)
+    runs = []
+    for run in completion.copied:
+        start, end = max(0, run.start + shift), min(len(text), run.end + shift)
+        if start < end:
+            runs.append(replace(run, start=start, end=end))
+    return tuple(runs)
 
 
 def _why_empty(stop_reason: str, text: str) -> str:

@@ -17,16 +17,16 @@ LARGEST_NEIGHBOUR = 200_000  # characters
 
 
 def hole_at(
-    document: Document, offset: int, *, folders: Sequence[str], others: Iterable[Document] = ()
+    document: Document, offset: int, *, folders: Sequence[str], files: Sequence[Snippet] = ()
 ) -> Hole:
-    """The hole at a character offset. `others` are the documents that neighbours may come from."""
+    """The hole at a character offset. `files` are those that neighbours may come from."""
     return hole_between(
-        document, document.text[:offset], document.text[offset:], folders=folders, others=others
+        document, document.text[:offset], document.text[offset:], folders=folders, files=files
     )
 
 
 def hole_between(
-    document: Document, prefix: str, suffix: str, *, folders: Sequence[str], others: Iterable[Document] = ()
+    document: Document, prefix: str, suffix: str, *, folders: Sequence[str], files: Sequence[Snippet] = ()
 ) -> Hole:
     """The hole between two texts that need not be all of the document's, as with a selected suggestion."""
     language = language_of(document)
@@ -36,13 +36,6 @@ def hole_between(
         prefix=with_lf(prefix),
         suffix=with_lf(suffix),
     )
-    files = [
-        Snippet(path=relative_path(other.path, folders), text=with_lf(other.text))
-        for other in others
-        if other.path != document.path
-        and len(other.text) <= LARGEST_NEIGHBOUR
-        and language_of(other) == language
-    ]
     if not files:
         return hole
     return Hole(
@@ -52,6 +45,18 @@ def hole_between(
         suffix=hole.suffix,
         neighbours=neighbours.choose(hole, files),
     )
+
+
+def files_beside(document: Document, others: Iterable[Document], folders: Sequence[str]) -> list[Snippet]:
+    """The other documents of the same language, whole."""
+    language = language_of(document)
+    return [
+        Snippet(path=relative_path(other.path, folders), text=with_lf(other.text))
+        for other in others
+        if other.path != document.path
+        and len(other.text) <= LARGEST_NEIGHBOUR
+        and language_of(other) == language
+    ]
 
 
 def language_of(document: Document) -> str:

@@ -20,6 +20,9 @@ _HALF_A_CHARACTER = "\ufffd"  # what bytes that are no text decode to
 # Short pieces are common in tables, longer ones are not. Rulers are no stutter, see `_stutter`.
 _STUTTER = re.compile(r"(\w)\1{59,}|([^\n]{2,7}?)\2{11,}|([^\n]{8,40}?)\3{3,}")
 _STUTTER_WITHIN = 500  # characters from the end
+_STUTTER_EVERY = 12  # characters
+# A last line whose first word, or whatever it begins with, is complete.
+_BEGUN = re.compile(r"\n[ \t]*(?:\w+[^\w\n]|[^\w\s])[^\n]*\Z")
 _LONGEST_REPEATED = 3  # lines
 _TIMES = 3
 
@@ -50,12 +53,22 @@ def stopper(hole: Hole, kind: Kind, max_lines: int, *, lead: str = "") -> Callab
                 return found.start()
         return None
 
+    # Asked behind every token, but a text that grew by a word has seldom come to an end.
+    looked_until = judged_until = -1
+
     def end(text: str) -> int | None:
+        nonlocal looked_until, judged_until
         text = lead + text
-        ends = [_line_limit(text, max_lines), _stutter(text)]
-        ends.append(
-            syntax.block_end(block_head, text, hole.language) if kind == "block" else end_of_line(text)
-        )
+        ends = [_line_limit(text, max_lines)]
+        if not 0 <= len(text) - looked_until < _STUTTER_EVERY or looked_until < 0:
+            looked_until = len(text)
+            ends.append(_stutter(text))
+        if kind == "line":
+            ends.append(end_of_line(text))
+        elif not (0 <= judged_until <= len(text) and "\n" not in text[judged_until:]):
+            ends.append(syntax.block_end(block_head, text, hole.language))
+            # Where the last line belongs is known once its first word is.
+            judged_until = len(text) if _BEGUN.search(text) else -1
         first = min((one for one in ends if one is not None), default=None)
         return None if first is None else max(0, first - len(lead))
 

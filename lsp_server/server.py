@@ -14,6 +14,7 @@ become character offsets in `Service`, once.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import logging
 import re
@@ -131,6 +132,13 @@ async def did_change_configuration(ls: Server, params: types.DidChangeConfigurat
     ls.service.configure(raw, at_start=False)
 
 
+def did_save(ls: Server, params: types.DidSaveTextDocumentParams) -> None:
+    """Have the file read again for the project's index."""
+    path = to_fs_path(params.text_document.uri)
+    if path:
+        ls.service.saved(path)
+
+
 async def inline_completion(
     ls: Server, params: types.InlineCompletionParams
 ) -> list[types.InlineCompletionItem] | None:
@@ -213,6 +221,7 @@ def build(flags: Flags | None = None, load: Load = load_engine) -> Server:
     server.feature(types.SHUTDOWN)(shutdown)
     server.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)(did_change_configuration)
     server.feature(types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS)(did_change_folders)
+    server.feature(types.TEXT_DOCUMENT_DID_SAVE)(did_save)
     # Without the options object the capability is not advertised, and no editor asks.
     server.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())(inline_completion)
     server.feature(STATUS)(status)
@@ -254,7 +263,8 @@ class EditorLog(logging.Handler):
         )
         loop = self._server.loop
         if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self._server.window_log_message, params)
+            with contextlib.suppress(RuntimeError):  # closed this very moment
+                loop.call_soon_threadsafe(self._server.window_log_message, params)
 
 
 def _converter() -> Converter:
@@ -281,7 +291,7 @@ def _read_folders(ls: Server) -> None:
     uris = [folder.uri for folder in ls.workspace.folders.values()]
     if ls.workspace.root_uri is not None:
         uris.append(ls.workspace.root_uri)
-    ls.service.folders = [path for uri in uris if (path := to_fs_path(uri))]
+    ls.service.follow([path for uri in uris if (path := to_fs_path(uri))])
 
 
 def _version() -> str:

@@ -9,20 +9,24 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from lsp_server import context, settings
-from lsp_server.completer import Completer, Request, Silence, Suggestion, deadline_in
+from lsp_server.completer import Completer, Request, Silence, Suggestion, Use, deadline_in
 from lsp_server.documents import Document, Encoding, changed, offset_at
 from lsp_server.turns import Turns
+from lsp_server.workspace import Workspace
 from model.errors import ConfigError, TabwrightError
 
 if TYPE_CHECKING:
     from model.fim import Hole
     from model.serving.engine import Engine
+    from model.serving.memory import Layer
+    from model.serving.project import Project
 
 State = Literal["starting", "ready", "silent", "problem"]
 Load = Callable[[Path | None, int], "Engine"]  # folder and threads
@@ -37,6 +41,8 @@ class Flags:
 
     model: Path | None = None
     threads: int | None = None
+    use: Use = "both"  # this and `layers` are for measuring
+    layers: tuple[Layer, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +103,9 @@ class Service:
         self.completer: Completer | None = None
         self.state: tuple[State, str] = ("starting", "the model is loading")
         self._documents: dict[str, Document] = {}  # in the order they were opened
+        self._touched: dict[str, None] = {}  # URIs, the one worked on last at the end
+        self._project: Project | None = None
+        self._workspace: Workspace | None = None
         self._asked = ""  # URI of the document last asked for, until it is closed
         self._turns = Turns()
         self._face = face
@@ -110,6 +119,8 @@ class Service:
     def open(self, uri: str, document: Document) -> None:
         """Keep a document. Editors open some in the background: the one asked for stays the state's."""
         self._documents[uri] = document
+        self._touch(uri)
+        self._prepare([document])
         self._look()
 
     def change(self, uri: str, edits: list[Edit]) -> None:
@@ -126,13 +137,53 @@ class Service:
             else:
                 text = changed(text, edit.start, edit.end, edit.text, self.encoding)
         self._documents[uri] = replace(document, text=text)
+        self._touch(uri)
+
+    def saved(self, path: str) -> None:
+        """A file has changed on disk: the project's index reads it again."""
+        if self._workspace is not None:
+            self._workspace.changed(path)
 
     def close_document(self, uri: str) -> None:
         """Forget a document."""
         self._turns.overtake(uri)
-        self._documents.pop(uri, None)
+        document = self._documents.pop(uri, None)
+        self._touched.pop(uri, None)
+        if document is not None:
+            self.saved(document.path)
         if uri == self._asked:
             self._asked = ""
+
+    def _touch(self, uri: str) -> None:
+        self._touched.pop(uri, None)
+        self._touched[uri] = None
+
+    def _prepare(self, documents: Sequence[Document]) -> None:
+        """Have documents encoded for the memory before anybody asks."""
+        if self.completer is not None:
+            for document in documents:
+                if len(document.text) <= context.LARGEST_NEIGHBOUR:
+                    text = context.with_lf(document.text)
+                    self._turns.background(partial(self.completer.engine.prepare, text))
+
+    # The project
+
+    def follow(self, folders: Sequence[str]) -> None:
+        """The workspace's folders are these."""
+        self.folders = list(folders)
+        self._index()
+
+    def _index(self) -> None:
+        """Index the folders in the background, or stop it, as the settings say."""
+        if self.completer is None:
+            return
+        if self._workspace is None:
+            if not self.settings.index_project or not self.folders:
+                return
+            engine = self.completer.engine
+            self._project = engine.new_project()
+            self._workspace = Workspace(self._project, engine.release.languages)
+        self._workspace.follow(self.folders if self.settings.index_project else [])
 
     # Settings and state
 
@@ -151,6 +202,7 @@ class Service:
         if self.completer is not None:
             self.completer.cache.clear()
             self._look()
+            self._index()
 
     def _set_state(self, state: State, message: str) -> None:
         if (state, message) != self.state or state == "starting":
@@ -195,8 +247,10 @@ class Service:
             log.exception("the model could not be loaded")
             self._report_problem(f"the model could not be loaded: {error}")
             return
-        self.completer = Completer(engine)
+        self.completer = Completer(engine, use=self._flags.use, layers=self._flags.layers)
         log.info("loaded %s in %.0f ms", engine.release.folder, (time.monotonic() - start) * 1000)
+        self._prepare(list(self._documents.values()))
+        self._index()
         self._look()
 
     def _report_problem(self, message: str) -> None:
@@ -265,10 +319,15 @@ class Service:
             disabled=[name for name, on in self.settings.languages.items() if not on],
             invoked=invoked,
         )
-        others = list(self._documents.values()) if completer.engine.release.neighbours else []
+        # The one worked on last first. A list first: the event loop may add one meanwhile.
+        others = [
+            other for uri in reversed(list(self._touched)) if (other := self._documents.get(uri)) is not None
+        ]
         try:
-            hole = context.hole_between(document, before, behind, folders=self.folders, others=others)
-            result = completer.complete(hole, request)
+            files = context.files_beside(document, others, self.folders)
+            shown = files if completer.engine.release.neighbours else []
+            hole = context.hole_between(document, before, behind, folders=self.folders, files=shown)
+            result = completer.complete(hole, request, files=files, project=self._project)
         except Exception as error:
             log.exception("a suggestion failed")
             return Silence(reason=f"an error: {error}")
@@ -276,4 +335,6 @@ class Service:
 
     def close(self) -> None:
         """End everything that is under way."""
+        if self._workspace is not None:
+            self._workspace.close()
         self._turns.close()

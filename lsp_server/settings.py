@@ -30,6 +30,7 @@ class Settings:
     trigger_mode: TriggerMode = "automatic"
     languages: Mapping[str, bool] = field(default_factory=dict)
     threads: int = 0  # 0: cores - 1
+    index_project: bool = True  # read the workspace's files for what they repeat
     model: str = ""  # a folder; empty: the model that ships
     log_level: LogLevel = "info"
 
@@ -114,6 +115,7 @@ _ALLOWED: dict[str, tuple[str, Callable[[object], bool]]] = {
     "trigger_mode": _one_of("automatic", "invoked"),
     "languages": ("an object of language ids with true or false", _switches),
     "threads": _integer(0, 64),
+    "index_project": ("true or false", lambda value: isinstance(value, bool)),
     "model": ("a path, or empty for the model that ships", lambda value: isinstance(value, str)),
     "log_level": _one_of("error", "warning", "info", "debug"),
 }

@@ -21,6 +21,7 @@ Mode = Literal["line", "mid-line", "file-end", "block"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 _WORDS = re.compile(r"[^\W\d]\w*")
 _TOKEN = re.compile(r"\w+|\s+|[^\w\s]")
+_STRING = re.compile(r"\s*\w{0,2}[\"']")  # a line that begins with a string: most are docstrings
 _LEAST_WORDS = 2
 _BLOCK_LINES = range(2, 9)
 _LONGEST_LINE = 160
@@ -53,6 +54,7 @@ def draw(text: str, language: str, rng: random.Random, modes: Sequence[Mode]) ->
         number
         for number, (start, end) in enumerate(lines)
         if _is_worth_asking(text[start:end], comment)
+        and not _STRING.match(text, start, end)
         and syntax.in_string_or_comment(tree, start + _indentation(text[start:end])) is None
     ]
     rng.shuffle(fit)
@@ -60,7 +62,7 @@ def draw(text: str, language: str, rng: random.Random, modes: Sequence[Mode]) ->
     for mode in modes:
         for number in fit:
             cursor = _cursor(text, lines, number, mode, rng)
-            if cursor is not None:
+            if cursor is not None and syntax.in_string_or_comment(tree, cursor.start) != "comment":
                 found.append(cursor)
                 fit.remove(number)
                 break

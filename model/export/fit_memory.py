@@ -2,7 +2,7 @@
 
 Cursors are drawn in projects that the model was not trained on. At each token of what stood there the memory
 is searched and the model asked, and the numbers are those under which the mixture gives what stood there the
-highest likelihood (L-BFGS-B, Byrd et al. 1995, on numerical gradients: there are fourteen numbers).
+highest likelihood (L-BFGS-B, Byrd et al. 1995, on numerical gradients: there are sixteen numbers).
 
 Not here: the formula (model/serving/mixture.py).
 """
@@ -32,6 +32,7 @@ from model.serving.suffix_array import CONTEXT
 
 _MOST_TOKENS = 24  # of one cursor
 _OPEN_FILES = 3
+_NOT_THE_PROJECT = ("node_modules", "site-packages", "__pycache__")
 _LARGEST_FILE = 200_000  # characters
 # A weak pull to the numbers begun with, so that one that explains nothing stays put.
 _PULL = 1e-3
@@ -53,6 +54,9 @@ def read_project(folder: Path, languages: Sequence[str]) -> list[Snippet]:
     """The source files below a folder, in the order of their paths. Raises DataError where there are none."""
     files = []
     for path in sorted(folder.rglob("*")):
+        inside = path.relative_to(folder).parts
+        if any(part.startswith(".") or part in _NOT_THE_PROJECT for part in inside):
+            continue
         if syntax.language_of(path.name) not in languages or not path.is_file():
             continue
         try:
@@ -73,7 +77,7 @@ def looks(
     rng = random.Random(seed)  # noqa: S311
     share = -(-count // len(projects))
     for files in projects:
-        project = Project(engine.encoder)
+        project = engine.new_project()
         project.add((file.path, file.text) for file in files)
         drawn = 0
         for file in _endlessly(files, rng):
@@ -82,8 +86,9 @@ def looks(
             for cursor in cursors.draw(file.text, language, rng, cursors.MODES):
                 hole = cursor.hole(file.text, path=file.path, language=language)
                 others = cursors.others(file.path, files, rng, rng.randint(0, _OPEN_FILES))
-                yield _look(engine, hole, file.text[cursor.start : cursor.end], others, project)
-                drawn += 1
+                if drawn < share:
+                    yield _look(engine, hole, file.text[cursor.start : cursor.end], others, project)
+                    drawn += 1
             if drawn >= share:
                 break
 
@@ -129,6 +134,7 @@ class Table:
             return np.concatenate([np.zeros(0, np.int64), *arrays])
 
         self.lengths, self.layers, self.distances = flat("lengths"), flat("layers"), flat("distances")
+        self.behind = flat("behind")
         following = flat("following")
         counts = np.array([len(order) for order in orders], np.int64)
         self.look_of_place = np.repeat(np.arange(len(kept)), counts)
@@ -154,7 +160,7 @@ class Table:
 
     def likelihoods(self, mixture: Mixture) -> npt.NDArray[np.float64]:
         """The mixture's probability of what stood there, (n,)."""
-        weights = mixture.weigh(self.lengths, self.layers, self.distances)
+        weights = mixture.weigh(self.lengths, self.layers, self.distances, self.behind)
         weights = np.exp(weights - np.maximum.reduceat(weights, self.starts)[self.look_of_place])
         sums = np.add.reduceat(weights, self.group_starts)
         sums /= np.add.reduceat(weights, self.starts)[self.look_of_group]
@@ -165,6 +171,7 @@ class Table:
         share = mixture.share_of(
             self.longest,
             self.count,
+            self.behind[standing],
             agreement,
             self.certainty,
             (self.token_of_group[top] == self.best).astype(np.float64),
@@ -197,7 +204,9 @@ def fit(table: Table, begin: Mixture | None = None) -> Mixture:
         chances = table.likelihoods(from_numbers(values.tolist()))
         return float(-np.log(chances + 1e-12).mean() + _PULL * np.square(values - start).mean())
 
-    found = minimize(loss, start, method="L-BFGS-B", bounds=[(-_BOUND, _BOUND)] * len(start))
+    found = minimize(
+        loss, start, method="L-BFGS-B", bounds=[(-_BOUND, _BOUND)] * len(start), options={"ftol": 1e-6}
+    )
     return from_numbers([round(value, 4) for value in found.x.tolist()])
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from model.serving.decoding import Interrupted
-from model.serving.sampling import Scores, log_probabilities
+from model.serving.sampling import Scores
 from model.serving.session import Floats, Integers, Session
 from model.serving.writer import StopReason, Writer
 
@@ -29,16 +29,14 @@ def branch(
     `logits` (V,) follow the prompt, which the session has read; `room` is the most tokens of a completion.
     There are fewer results than writers where fewer tokens are allowed.
     """
-    allowed = writers[0].allowed()
-    ids = np.arange(len(logits)) if allowed is None else allowed
-    chances = log_probabilities(logits[ids])
+    ids, chances = writers[0].distribution(logits)
     count = min(len(writers), len(ids))
     order = np.argsort(-chances, kind="stable")[:count]
     tokens = [int(ids[place]) for place in order]
-    reasons = [
-        writer.take(token, float(chances[place]))
-        for writer, token, place in zip(writers, tokens, order, strict=False)
-    ]
+    reasons = []
+    for writer, token, place in zip(writers, tokens, order, strict=False):
+        writer.attribute(token, logits)
+        reasons.append(writer.take(token, float(chances[place])))
     steps = [0] * count
     branches = Branches(session, count, room) if None in reasons else None
     while branches is not None and None in reasons:

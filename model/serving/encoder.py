@@ -17,7 +17,7 @@ from model.serving.suffix_array import Tokens
 from model.tokenizer import Tokenizer
 
 # A line, with the blank ones behind it.
-_LINE = re.compile(r"[^\n]*\n(?:[^\S\n]*\n)*|[^\n]+")
+_LINE = re.compile(r"[^\n]*\n(?:[^\S\n]*[\r\n])*|[^\n]+")
 _LINES_KEPT = 30_000
 _TEXTS_KEPT = 32
 

@@ -20,13 +20,14 @@ import numpy as np
 import numpy.typing as npt
 
 from model.errors import ModelError
-from model.fim import Prompt
+from model.fim import Hole, Prompt, Snippet
 from model.serving.branches import branch
 from model.serving.decoding import Interrupted, decode, read
 from model.serving.encoder import LineEncoder
 from model.serving.healing import Healer
-from model.serving.memory import Memory
+from model.serving.memory import LAYERS, Layer, Memory
 from model.serving.placement import open_session
+from model.serving.project import Project
 from model.serving.recall import Copied, Recall
 from model.serving.release import Release, default_folder, read_release
 from model.serving.sampling import log_probabilities
@@ -68,7 +69,7 @@ class Engine:
         self.tokenizer = tokenizer
         self._session = session
         self._healer = Healer(tokenizer.token_bytes)
-        self.encoder = LineEncoder(tokenizer)  # of every memory and project that this engine is given
+        self.encoder = LineEncoder(tokenizer)
         self._turn = threading.Lock()
 
     @classmethod
@@ -86,6 +87,27 @@ class Engine:
                 f"{session.vocabulary}; export the model again"
             )
         return cls(release, tokenizer, session)
+
+    def remember(
+        self,
+        hole: Hole,
+        prompt: Prompt,
+        *,
+        files: Sequence[Snippet] = (),
+        project: Project | None = None,
+        layers: Sequence[Layer] = LAYERS,
+    ) -> Memory:
+        """The memory for a hole and its prompt; `files` and `project` as in `Memory`."""
+        return Memory(self.encoder, hole, pending=prompt.pending, files=files, project=project, layers=layers)
+
+    def new_project(self) -> Project:
+        """An empty project, for memories of this engine."""
+        # An encoder of its own: reading a repository would drive the lines worked on out of the other's.
+        return Project(LineEncoder(self.tokenizer))
+
+    def prepare(self, text: str) -> None:
+        """Encode a text that memories will hold, so that the first request with it need not."""
+        self.encoder.encode_standing(text)
 
     def generate(
         self,
@@ -166,6 +188,7 @@ class Engine:
         cancelled: Callable[[], bool] = never,
         deadline: float | None = None,
         may_be_empty: bool = True,
+        memory: Memory | None = None,
     ) -> list[Completion]:
         """At most `count` different completions, the likeliest first (mean log probability a token).
 
@@ -181,6 +204,7 @@ class Engine:
                 cancelled=cancelled,
                 deadline=deadline,
                 may_be_empty=may_be_empty,
+                memory=memory,
             )
             return [only]
         rules, interrupted = self._begin(prompt, max_tokens, cancelled, deadline)
@@ -188,7 +212,12 @@ class Engine:
         with self._one_request():
             reused = self._session.reuse(prompt.tokens)
             following = read(self._session, prompt.tokens[reused:], interrupted)
-            writers = [Writer(self._healer, prompt.pending.encode(), rules) for _ in range(count)]
+            recalls = [
+                None if memory is None else Recall(memory, self.release.memory, rules.limit)
+                for _ in range(count)
+            ]
+            pending = prompt.pending.encode()
+            writers = [Writer(self._healer, pending, rules, None, recall) for recall in recalls]
             if isinstance(following, str):
                 done = [(writers[0], following, 0)]
             else:

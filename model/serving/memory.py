@@ -16,6 +16,7 @@ files are in which layer (lsp_server).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -26,12 +27,19 @@ import numpy.typing as npt
 from model.fim import Hole, Snippet
 from model.serving.encoder import LineEncoder
 from model.serving.project import LEAST_MATCH, Project
-from model.serving.suffix_array import CONTEXT, Tokens, agreement
+from model.serving.suffix_array import CONTEXT, Tokens, agreement, agreement_behind
 
 Layer = Literal["file", "open", "project"]
 LAYERS: tuple[Layer, ...] = ("file", "open", "project")
 # Places followed up in one layer: the longest contexts of them all, then the nearest.
 MOST_PLACES = 64
+_PROJECT = LAYERS.index("project")
+# Tokens behind the hole that are looked for elsewhere, how many must agree, and how far behind a place.
+_BEHIND = 16
+_LEAST_BEHIND = 3
+_SOON = 48
+_BEHIND_CHARACTERS = 400
+_BLANK_LINES = re.compile(r"(?:[^\S\n]*\n)*")
 # Characters of the document on either side of the cursor, and of all other open documents together.
 _NEAR = 60_000
 _MOST_OPEN = 120_000
@@ -44,10 +52,11 @@ class Found(NamedTuple):
     layers: npt.NDArray[np.int64]  # indices of LAYERS
     lengths: npt.NDArray[np.int64]
     distances: npt.NDArray[np.int64]  # tokens to the cursor in the document itself, else 0
+    behind: npt.NDArray[np.int64]  # tokens soon behind there that are also the ones behind the hole
     following: npt.NDArray[np.int64]  # the token that followed there
 
 
-_NOTHING = Found(*(np.zeros(0, np.int64) for _ in range(5)))
+_NOTHING = Found(*(np.zeros(0, np.int64) for _ in range(6)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +96,7 @@ class Memory:
         cut = prefix.find("\n", len(prefix) - _NEAR) + 1 if len(prefix) > _NEAR else 0
         above = encoder.encode(prefix[cut:])
         self._first_line = prefix.count("\n", 0, cut) + 1
+        self._pending_lines = pending.count("\n")
         self._cursor = CONTEXT + len(above)
         self.context: Tokens = above[-CONTEXT:]
         parts += [above, separator]
@@ -96,8 +106,8 @@ class Memory:
         self._searched_from = 0 if "file" in layers else self._file_end
         room = _MOST_OPEN if "open" in layers else 0
         for file in files:
-            room -= len(file.text)
-            if file.path != hole.path and room >= 0:
+            if file.path != hole.path and len(file.text) <= room:
+                room -= len(file.text)
                 starts.append(sum(map(len, parts)))
                 self._paths.append(file.path)
                 parts += [encoder.encode_standing(file.text), separator]
@@ -106,6 +116,31 @@ class Memory:
         self._project = project.view if project is not None and "project" in layers else None
         if self._project is not None:
             self._present = self._project.present_without({hole.path, *(file.path for file in files)})
+
+        self._look_behind(hole.suffix)
+
+    def _look_behind(self, suffix: str) -> None:
+        """Find where what is behind the hole stands elsewhere: what stood before it there may belong here."""
+        rest = suffix.partition("\n")[0]
+        # Behind a whole line: from the next line that is not blank, its indentation included.
+        skipped = 0 if rest.strip() else _BLANK_LINES.match(suffix).end()  # type: ignore[union-attr]
+        run = self._encoder.encode(suffix[skipped : skipped + _BEHIND_CHARACTERS])[:_BEHIND]
+        nowhere = np.zeros(0, np.int64)
+        self._behind = self._project_behind = (nowhere, nowhere)
+        if len(run) < _LEAST_BEHIND:
+            return
+        tokens = self._tokens
+        alike = np.ones(len(tokens) - _LEAST_BEHIND + 1, bool)
+        for step in range(_LEAST_BEHIND):
+            alike &= tokens[step : len(tokens) - _LEAST_BEHIND + 1 + step] == run[step]
+        starts = np.flatnonzero(alike)
+        # Where it stands in this file says nothing.
+        own = self._cursor + 1 + len(self._encoder.encode(suffix[:skipped]))
+        starts = starts[(starts < self._cursor) | (starts > own)]
+        self._behind = starts, agreement_behind(tokens, starts, run)
+        if self._project is not None:
+            starts = self._project.occurrences(run[:_LEAST_BEHIND], MOST_PLACES)
+            self._project_behind = starts, agreement_behind(self._project.tokens, starts, run)
 
     @property
     def tokens(self) -> int:
@@ -126,18 +161,34 @@ class Memory:
         if self._project is not None:
             places, lengths = self._project.find(context, MOST_PLACES, self._present)
             if len(places):
-                layers, distances = np.full(len(places), 2, np.int64), np.zeros(len(places), np.int64)
+                layers, distances = np.full(len(places), _PROJECT, np.int64), np.zeros(len(places), np.int64)
+                behind = _reached(places, *self._project_behind)
                 following = self._project.tokens[places].astype(np.int64)
-                found.append(Found(places, layers, lengths, distances, following))
+                found.append(Found(places, layers, lengths, distances, behind, following))
         if len(found) == 1:
             return found[0]
         if not found:
             return _NOTHING
         return Found(*(np.concatenate(arrays) for arrays in zip(*found, strict=True)))
 
+    def follow(self, found: Found, token: int) -> Found:
+        """What of the places found goes on when this token comes: a part of what `find` would give."""
+        going_on = np.flatnonzero(found.following == token)
+        places = found.places[going_on] + 1
+        layers = found.layers[going_on]
+        following = self._tokens.take(places, mode="clip")
+        if self._project is not None:
+            in_project = layers == _PROJECT
+            if in_project.any():
+                following = np.where(in_project, self._project.tokens.take(places, mode="clip"), following)
+        inside = following != self._encoder.separator
+        lengths = np.minimum(found.lengths[going_on] + 1, CONTEXT)
+        rest = (places, layers, lengths, found.distances[going_on], found.behind[going_on], following)
+        return Found(*(array[inside].astype(np.int64) for array in rest))
+
     def after(self, layer: int, place: int, count: int) -> list[int]:
         """At most `count` tokens from a place on, up to the end of its text."""
-        if layer == LAYERS.index("project"):
+        if layer == _PROJECT:
             assert self._project is not None
             held = self._project.tokens
         else:
@@ -149,7 +200,7 @@ class Memory:
     def origin(self, layer: int, place: int) -> Origin:
         """Which file and line a place is in."""
         name = LAYERS[layer]
-        if layer == LAYERS.index("project"):
+        if layer == _PROJECT:
             assert self._project is not None
             path, before = self._project.origin(place)
             return Origin(layer=name, path=path, line=1 + self._encoder.line_ends(before))
@@ -157,6 +208,8 @@ class Memory:
         first = self._starts[document]
         line = 1 if document else self._first_line
         line += self._encoder.line_ends(self._tokens[first:place])
+        if document == 0 and place > self._cursor:
+            line += self._pending_lines
         return Origin(layer=name, path=self._paths[document], line=line)
 
     def _scan(self, context: Tokens) -> npt.NDArray[np.int64]:
@@ -183,4 +236,16 @@ class Memory:
             places, distances = places[nearest], distances[nearest]
         lengths = agreement(self._tokens, places, context)
         layers = np.full(len(places), layer, np.int64)
-        return Found(places, layers, lengths, distances, self._tokens[places].astype(np.int64))
+        behind = _reached(places, *self._behind)
+        return Found(places, layers, lengths, distances, behind, self._tokens[places].astype(np.int64))
+
+
+def _reached(
+    places: npt.NDArray[np.int64], starts: npt.NDArray[np.int64], lengths: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """For each place the length of the first run that starts soon behind it, else 0."""
+    if not len(starts):
+        return np.zeros(len(places), np.int64)
+    index = np.minimum(np.searchsorted(starts, places), len(starts) - 1)
+    gaps = starts[index] - places
+    return np.where((gaps >= 0) & (gaps <= _SOON), lengths[index], 0)

@@ -30,6 +30,8 @@ Integers = npt.NDArray[np.int64]
 
 _LONG = 16.0  # tokens: agreement beyond this says little more
 _NEAR = 64.0  # tokens
+_MOST_SHARE = 1 - 1e-6
+_LARGEST = 20.0  # beyond it, exponentials overflow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,30 +41,36 @@ class Mixture:
     place_length: float = 0.5  # a token of context, up to 16
     place_log_length: float = 1.0
     place_distance: float = -0.2  # the logarithm of the distance in the document
+    place_behind: float = 0.5  # the logarithm of how many tokens behind the hole stand soon behind it
     place_open: float = -0.2  # against the document itself
     place_project: float = -0.5
     share: float = -2.0
     share_length: float = 0.1
     share_log_length: float = 0.5
     share_count: float = 0.0  # the logarithm of how many places have the longest context
+    share_behind: float = 0.0  # as place_behind, of the best place
     share_agreement: float = 2.0  # the probability of the memory's best token
     share_certainty: float = 0.0  # the log probability of the model's best token
     share_same: float = 0.0  # both have the same best token
     share_open: float = 0.0  # the best place is in another open document
     share_project: float = 0.0
 
-    def weigh(self, lengths: Integers, layers: Integers, distances: Integers) -> Values:
+    def weigh(self, lengths: Integers, layers: Integers, distances: Integers, behind: Integers) -> Values:
         """The logits of places, elementwise; arguments as in `memory.Found`."""
         weights: Values = self.place_length * np.minimum(lengths, _LONG)
         weights = weights + self.place_log_length * np.log(lengths)
         weights += self.place_distance * np.log1p(distances / _NEAR)
+        weights += self.place_behind * np.log1p(behind)
         weights += np.array([0.0, self.place_open, self.place_project])[layers]
         return weights
 
-    def share_of(self, length: Any, count: Any, agreement: Any, certainty: Any, same: Any, layer: Any) -> Any:
+    def share_of(
+        self, length: Any, count: Any, behind: Any, agreement: Any, certainty: Any, same: Any, layer: Any
+    ) -> Any:
         """The memory's share, between 0 and 1; of numbers, or elementwise of arrays.
 
-        `length` is that of the longest context found, `count` how many places have it, `agreement` the
+        `length` is that of the longest context found, `count` how many places have it, `behind` is of the
+        best place, `agreement` the
         probability of the memory's best token, `certainty` the log probability of the model's, `same` whether
         they are one (0 or 1), `layer` that of the best place.
         """
@@ -71,12 +79,14 @@ class Mixture:
             + self.share_length * np.minimum(length, _LONG)
             + self.share_log_length * np.log(length)
             + self.share_count * np.log(count)
+            + self.share_behind * np.log1p(behind)
             + self.share_agreement * agreement
             + self.share_certainty * certainty
             + self.share_same * same
             + np.array([0.0, self.share_open, self.share_project])[layer]
         )
-        return 1.0 / (1.0 + np.exp(-odds))
+        # Never all of it: where the memory offers nothing that is allowed, the model must have a say.
+        return np.minimum(1.0 / (1.0 + np.exp(-odds)), _MOST_SHARE)
 
     def as_json(self) -> dict[str, float]:
         """The value of `memory` in meta.json."""
@@ -92,8 +102,8 @@ class Mixture:
             raise ModelError(f"the memory's numbers differ from those known here in {', '.join(wrong)}")
         for name in names:
             number = value[name]
-            if isinstance(number, bool) or not isinstance(number, int | float) or not np.isfinite(number):
-                raise ModelError(f"the memory's number {name} is {number!r}")
+            if isinstance(number, bool) or not isinstance(number, int | float) or not abs(number) <= _LARGEST:
+                raise ModelError(f"the memory's number {name} is {number!r}, not from -20 to 20")
         return cls(**value)
 
 

@@ -9,7 +9,7 @@ while another looks up.
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,6 +23,9 @@ LEAST_MATCH = 2  # tokens
 MOST_TOKENS = 1_000_000
 LARGEST_SEGMENT = 600_000
 _MOST_SMALL = 2
+# A segment with a larger share of files that are gone is made anew.
+_MOST_GONE = 0.25
+_MOST_CROWDED = 2048  # places looked at in vain
 
 Flags = npt.NDArray[np.bool_]
 
@@ -36,6 +39,12 @@ class Segment:
     tokens: Tokens
     array: SuffixArray
     present: Flags  # which files are still what they were
+
+    @property
+    def present_tokens(self) -> int:
+        """How many of the tokens are of files that are present."""
+        ends = np.append(self.starts[1:], len(self.tokens))
+        return int((ends - self.starts)[self.present].sum())
 
     def file(self, index: int) -> Tokens:
         """The tokens of one file, its separator included."""
@@ -83,13 +92,28 @@ class View:
         if not self.segments:
             return _NOWHERE, _NOWHERE
         spelled, most = spell(context), most // len(self.segments)
-        places = np.concatenate(
+        while True:
+            places = np.concatenate(
+                [s.array.near(spelled, most) + o for s, o in zip(self.segments, self._offsets, strict=False)]
+            )
+            lengths = agreement(self.tokens, places, context)
+            good = (lengths >= LEAST_MATCH) & (self.tokens[places] != self._separator)
+            there = present[np.searchsorted(self._starts, places, side="right") - 1]
+            # The hole's own file, as it is on disk, is left out and may well crowd all others out.
+            if (good & there).any() or not (good & ~there).any() or most >= _MOST_CROWDED:
+                good &= there
+                return places[good], lengths[good]
+            most *= 4
+
+    def occurrences(self, run: Tokens, most: int) -> Places:
+        """Places, in order, where a run of tokens begins; some, where there are many."""
+        if not self.segments or not len(run):
+            return _NOWHERE
+        spelled, most = spell(run), most // len(self.segments)
+        ends = np.concatenate(
             [s.array.near(spelled, most) + o for s, o in zip(self.segments, self._offsets, strict=False)]
         )
-        lengths = agreement(self.tokens, places, context)
-        good = (lengths >= LEAST_MATCH) & (self.tokens[places] != self._separator)
-        good &= present[np.searchsorted(self._starts, places, side="right") - 1]
-        return places[good], lengths[good]
+        return np.sort(ends[agreement(self.tokens, ends, run) >= len(run)] - len(run))
 
     def origin(self, place: int) -> tuple[str, Tokens]:
         """The file of a place, and the file's tokens before it."""
@@ -110,24 +134,27 @@ class Project:
         encoder = self._encoder
         end = np.array([encoder.separator], encoder.dtype)
         with self._lock:
+            texts = dict(files)
+            # What was there of them is old in any case, whether there is room for the new or not.
+            segments = _without(self.view.segments, texts)
+            room = MOST_TOKENS - sum(segment.present_tokens for segment in segments)
             new: dict[str, Tokens] = {}
-            room = MOST_TOKENS - len(self.view.tokens)
-            for path, text in files:
+            for path, text in texts.items():
                 tokens = np.append(encoder.encode(text), end)
-                room -= len(tokens)
-                if room < 0:
+                if len(tokens) > room:
                     break
+                room -= len(tokens)
                 new[path] = tokens
-            segments = _without(self.view.segments, new)
             if new:
-                segments = _merged((*segments, _segment(new, encoder.separator)), encoder.separator)
-            self.view = self._viewed(segments)
-        return room >= 0
+                segments = (*segments, _segment(new, encoder.separator))
+            self.view = self._viewed(_merged(segments, encoder.separator))
+        return len(new) == len(texts)
 
     def remove(self, paths: Collection[str]) -> None:
         """Forget files; those not known are ignored."""
         with self._lock:
-            self.view = self._viewed(_without(self.view.segments, paths))
+            segments = _without(self.view.segments, paths)
+            self.view = self._viewed(_merged(segments, self._encoder.separator))
 
     def _viewed(self, segments: tuple[Segment, ...]) -> View:
         return View(self._encoder.separator, segments, self._encoder.dtype)
@@ -165,7 +192,11 @@ def _without(segments: tuple[Segment, ...], paths: Collection[str]) -> tuple[Seg
 
 
 def _merged(segments: tuple[Segment, ...], separator: int) -> tuple[Segment, ...]:
-    """The segments, the smallest of them joined until few are small."""
+    """The segments without what is gone, where that is much, and the smallest joined until few are small."""
+    segments = tuple(
+        s if s.present_tokens >= (1 - _MOST_GONE) * len(s.tokens) - CONTEXT else _joined([s], separator)
+        for s in segments
+    )
     while True:
         small = sorted(
             (segment for segment in segments if len(segment.tokens) < LARGEST_SEGMENT // 2),
@@ -173,10 +204,15 @@ def _merged(segments: tuple[Segment, ...], separator: int) -> tuple[Segment, ...
         )
         if len(small) <= _MOST_SMALL:
             return segments
-        files = {
-            path: segment.file(index)
-            for segment in small[:2]
-            for index, path in enumerate(segment.paths)
-            if segment.present[index]
-        }
-        segments = (*(s for s in segments if s not in small[:2]), _segment(files, separator))
+        segments = (*(s for s in segments if s not in small[:2]), _joined(small[:2], separator))
+
+
+def _joined(segments: Sequence[Segment], separator: int) -> Segment:
+    """One segment of the files present in some."""
+    files = {
+        path: segment.file(index)
+        for segment in segments
+        for index, path in enumerate(segment.paths)
+        if segment.present[index]
+    }
+    return _segment(files, separator)

@@ -11,18 +11,21 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from model.serving.memory import Memory, Origin
+from model.serving.memory import Found, Memory, Origin
 from model.serving.mixture import Mixture
 from model.serving.suffix_array import CONTEXT
 
 MOST_DRAFTED = 8
+# Tokens in common from which on a run is followed without searching anew.
+_LONG_ENOUGH = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
     """What may come next by the memory: tokens (k,), their probabilities, and the best place of each.
 
-    `length`, `count` and `agreement` are as in `Mixture.share_of`; `best` is the index of the likeliest.
+    `length`, `count`, `behind` and `agreement` are as in `Mixture.share_of`; `best` is the likeliest's
+    index.
     """
 
     tokens: npt.NDArray[np.int64]
@@ -31,6 +34,7 @@ class Offer:
     layers: npt.NDArray[np.int64]
     length: int
     count: int
+    behind: int
     best: int
 
     @property
@@ -58,6 +62,7 @@ class Recall:
         self._context = np.empty(len(memory.context) + room, memory.context.dtype)
         self._context[: len(memory.context)] = memory.context
         self._length = len(memory.context)
+        self._found: Found | None = None
         self._offer: Offer | None = None
         self._is_fresh = False
 
@@ -65,6 +70,8 @@ class Recall:
         """The completion goes on with this token."""
         self._context[self._length] = token
         self._length += 1
+        if self._found is not None:
+            self._found = self.memory.follow(self._found, token)
         self._is_fresh = False
 
     def offer(self) -> Offer | None:
@@ -84,17 +91,20 @@ class Recall:
         return self.memory.after(int(offer.layers[best]), int(offer.places[best]), count)
 
     def _look(self) -> Offer | None:
-        context = self._context[max(0, self._length - CONTEXT) : self._length]
-        found = self.memory.find(context)
+        found = self._found
+        # While a long run is being copied, other places with much less in common need not be looked for.
+        if found is None or not len(found.places) or found.lengths.max() < _LONG_ENOUGH:
+            found = self.memory.find(self._context[max(0, self._length - CONTEXT) : self._length])
+            self._found = found
         if not len(found.places):
             return None
-        weights = (self.mixture or _UNFITTED).weigh(found.lengths, found.layers, found.distances)
+        weights = (self.mixture or _UNFITTED).weigh(
+            found.lengths, found.layers, found.distances, found.behind
+        )
         weights = np.exp(weights - weights.max())
-        order = np.argsort(-weights, kind="stable")
-        tokens, first, which = np.unique(found.following[order], return_index=True, return_inverse=True)
-        sums = np.bincount(which, weights[order])
         longest = int(found.lengths.max())
-        places = order[first]
+        tokens, places, sums = _by_token(found.following, weights)
+        best = int(sums.argmax())
         return Offer(
             tokens=tokens,
             chances=sums / sums.sum(),
@@ -102,22 +112,32 @@ class Recall:
             layers=found.layers[places],
             length=longest,
             count=int((found.lengths == longest).sum()),
-            best=int(sums.argmax()),
+            behind=int(found.behind[places[best]]),
+            best=best,
         )
 
 
 _UNFITTED = Mixture()
 
 
-def runs(taken: Sequence[tuple[int, int, int, int] | None], memory: Memory) -> tuple[Copied, ...]:
-    """Join what single tokens were copied from: (start, end, layer, place) of each, None for the model's own.
+def _by_token(
+    following: npt.NDArray[np.int64], weights: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """The tokens that follow, (k,), the heaviest place of each, and the sum of its places' weights."""
+    if (following == following[0]).all():
+        return following[:1], np.array([weights.argmax()], np.int64), np.array([weights.sum()])
+    order = np.argsort(-weights, kind="stable")
+    tokens, first, which = np.unique(following[order], return_index=True, return_inverse=True)
+    return tokens, order[first].astype(np.int64), np.bincount(which, weights[order]).astype(np.float64)
+
+
+def runs(taken: Sequence[tuple[int, int, int, int]], memory: Memory) -> tuple[Copied, ...]:
+    """Join what single tokens were copied from: (start, end, layer, place) of each.
 
     Tokens that follow one another, in the text and at their origin, are one run.
     """
     joined: list[list[int]] = []
     for one in taken:
-        if one is None:
-            continue
         start, end, layer, place = one
         if joined and joined[-1][1] == start and joined[-1][2] == layer and joined[-1][4] == place - 1:
             joined[-1][1], joined[-1][4] = end, place

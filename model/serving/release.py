@@ -181,9 +181,7 @@ def _memory(value: object, path: Path) -> Mixture | None:
     try:
         return Mixture.from_json(value)
     except ModelError as error:
-        raise ModelError(
-            f"{path}: 'memory' is malformed: {error}; run `tabwright model fit-memory`"
-        ) from error
+        raise ModelError(f"{path}: 'memory' is malformed: {error}; remove it there, or {_AGAIN}") from error
 
 
 def file_sha256(path: Path) -> str:

@@ -10,7 +10,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-Scores = npt.NDArray[np.float32]
+Scores = npt.NDArray[np.floating]
 
 
 def choose(scores: Scores, *, temperature: float, top_p: float, random: np.random.Generator | None) -> int:

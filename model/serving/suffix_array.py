@@ -74,6 +74,15 @@ def agreement(tokens: Tokens, places: Places, context: Tokens) -> Places:
     return first
 
 
+def agreement_behind(tokens: Tokens, places: Places, behind: Tokens) -> Places:
+    """For each place, (m,), how many tokens from it on are the first of `behind`."""
+    alike = np.zeros((len(places), len(behind) + 1), bool)
+    from_there = places[:, None] + _STEPS[: len(behind)] - 1
+    np.equal(tokens.take(from_there, mode="clip"), behind, out=alike[:, :-1])
+    first: Places = alike.argmin(axis=1)
+    return first
+
+
 def _sorted_places(tokens: Tokens) -> npt.NDArray[np.uint32]:
     """Places 1 to n-1 in the order of the `CONTEXT` tokens before them, read backwards."""
     count = len(tokens)

@@ -9,13 +9,14 @@ import codecs
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from model.serving.healing import Healer
-from model.serving.recall import Copied, Recall, runs
-from model.serving.sampling import Scores, choose, log_probability
+from model.serving.recall import Copied, Offer, Recall, runs
+from model.serving.sampling import Scores, choose, log_probabilities, log_probability
 
 _LEAST_CHANCE = 1e-30  # so that every chance has a logarithm
 StopReason = Literal["end_of_text", "stop", "length", "cancelled", "deadline"]
@@ -35,6 +36,12 @@ class Rules:
     temperature: float = 0.0
     top_p: float = 1.0
     may_be_empty: bool = True
+
+
+class _Mixed(NamedTuple):
+    offer: Offer
+    offered: npt.NDArray[np.float64]  # the memory's part of each offered token's probability
+    alone: float  # the model's part of its best token's
 
 
 class Writer:
@@ -59,7 +66,7 @@ class Writer:
         self._recall = recall
         self._mixes = recall is not None and recall.mixture is not None
         self._source: tuple[int, int] | None = None  # layer and place of the token picked last
-        self._taken: list[tuple[int, int, int, int] | None] = []
+        self._taken: list[tuple[int, int, int, int]] = []
         # Holds the bytes of an unfinished character back until the rest of it comes, or for good.
         self._characters = codecs.getincrementaldecoder("utf-8")(errors="replace")
 
@@ -132,52 +139,75 @@ class Writer:
             return ()
         found = runs(self._taken, self._recall.memory)
         end = len(self.text)
-        return tuple(replace(run, end=min(run.end, end)) for run in found if run.start < end)
+        return tuple(replace(run, end=min(run.end, end)) for run in found if run.start < min(run.end, end))
 
-    def _pick_mixed(self, logits: Scores, best: int, allowed: np.ndarray | None) -> tuple[int, float] | None:
-        """As `pick`, of model and memory together; None where the memory has nothing to say."""
+    def attribute(self, token: int, logits: Scores) -> None:
+        """Before a token is taken that was not picked here: see whether it comes from the memory."""
+        self._source = None
+        mixed = self._mixed(logits, int(logits.argmax())) if self._mixes else None
+        if mixed is None:
+            return
+        for place in np.flatnonzero(mixed.offer.tokens == token):
+            if mixed.offered[place] > mixed.alone * math.exp(logits[token] - logits.max()):
+                self._source = int(mixed.offer.layers[place]), int(mixed.offer.places[place])
+
+    def distribution(self, logits: Scores) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        """Ids of the tokens that may come next and their log probabilities; the memory has its part."""
+        allowed = self.allowed()
+        ids = np.arange(len(logits)) if allowed is None else allowed
+        best = int(logits.argmax())
+        mixed = self._mixed(logits, best) if self._mixes else None
+        if mixed is None:
+            return ids, log_probabilities(logits[ids])
+        chances = mixed.alone * np.exp(logits.astype(np.float64) - logits[best])
+        chances[mixed.offer.tokens] += mixed.offered
+        return ids, log_probabilities(np.log(chances[ids] + _LEAST_CHANCE))
+
+    def _mixed(self, logits: Scores, best: int) -> _Mixed | None:
+        """What memory and model have to say; None where the memory has nothing."""
         assert self._recall is not None
         assert self._recall.mixture is not None
         offer = self._recall.offer()
         if offer is None:
             return None
-        highest = logits[best]
-        total = float(np.exp(logits - highest).sum())
-        certainty = -math.log(total)
+        total = float(np.exp(logits - logits[best]).sum())
         share = self._recall.mixture.share_of(
             offer.length,
             offer.count,
+            offer.behind,
             offer.agreement,
-            certainty,
+            -math.log(total),
             float(offer.tokens[offer.best] == best),
             int(offer.layers[offer.best]),
         )
-        offered = share * offer.chances
+        return _Mixed(offer, share * offer.chances, (1.0 - share) / total)
+
+    def _pick_mixed(self, logits: Scores, best: int, allowed: np.ndarray | None) -> tuple[int, float] | None:
+        """As `pick`, of model and memory together; None where the memory has nothing to say."""
+        mixed = self._mixed(logits, best)
+        if mixed is None:
+            return None
+        offer, offered, alone = mixed
+        by_model = alone * np.exp(logits[offer.tokens] - logits[best])
         if self._random is None and allowed is None:
             # Of the tokens that the memory does not offer, the model's best is the best.
-            by_model = (1.0 - share) / total * np.exp(logits[offer.tokens] - highest)
             both = by_model + offered
             place = int(both.argmax())
             token, chance = int(offer.tokens[place]), float(both[place])
-            alone = (1.0 - share) / total
             if alone > chance:
                 return best, math.log(alone)
+            logprob = math.log(chance)
         else:
-            chances = (1.0 - share) / total * np.exp(logits.astype(np.float64) - highest)
-            chances[offer.tokens] += offered
-            ids = np.arange(len(chances)) if allowed is None else allowed
-            scores = np.log(chances[ids] + _LEAST_CHANCE)
-            place = self._choose(scores)
-            token = int(ids[place])
-            chance = math.exp(log_probability(scores, place))
+            ids, scores = self.distribution(logits)
+            at = self._choose(scores)
+            token, logprob = int(ids[at]), float(scores[at])
             found = np.flatnonzero(offer.tokens == token)
             if not len(found):
-                return token, math.log(chance)
+                return token, logprob
             place = int(found[0])
-            by_model = chances[offer.tokens] - offered
         if offered[place] > by_model[place]:
             self._source = int(offer.layers[place]), int(offer.places[place])
-        return token, math.log(chance)
+        return token, logprob
 
     def _choose(self, scores: Scores) -> int:
         rules = self._rules

@@ -26,7 +26,10 @@ class FakeEngine:
 
     def generate(self, prompt: Any, **how: Any) -> Any:
         self.calls.append(how)
-        return SimpleNamespace(text=self.text, logprob=0.0, stop_reason=self.stop_reason, tokens=7)
+        return SimpleNamespace(text=self.text, logprob=0.0, stop_reason=self.stop_reason, tokens=7, copied=())
+
+    def remember(self, hole: Any, prompt: Any, **what: Any) -> None:
+        return None
 
 
 @pytest.fixture(autouse=True)
@@ -99,7 +102,9 @@ def test_who_asks_gets_more_draws_until_one_is_worth_showing() -> None:
     engine = FakeEngine("")
     engine.generate = lambda prompt, **how: (  # type: ignore[method-assign]
         engine.calls.append(how)
-        or SimpleNamespace(text="" if how["temperature"] < 0.6 else "b", stop_reason="stop", tokens=1)
+        or SimpleNamespace(
+            text="" if how["temperature"] < 0.6 else "b", stop_reason="stop", tokens=1, copied=()
+        )
     )
     found = Completer(engine).complete(hole(), Request(invoked=True))  # type: ignore[arg-type]
     assert found == Suggestion(text="b", tokens=1, stop_reason="stop")

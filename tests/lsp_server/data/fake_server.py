@@ -13,6 +13,10 @@ from types import SimpleNamespace
 from lsp_server import server
 from lsp_server.service import Flags
 from model.errors import ModelError
+from model.serving.encoder import LineEncoder
+from model.serving.project import Project
+from model.serving.release import default_folder
+from model.tokenizer import Tokenizer
 
 log = logging.getLogger("lsp_server.fake")
 
@@ -34,6 +38,7 @@ class Engine:
         may_be_empty=True,
         temperature=0.0,
         seed=None,
+        memory=None,
     ):
         hole = prompt
         text = (hole.prefix + hole.suffix).partition("# fake: ")[2].partition("\n")[0].replace("\\n", "\n")
@@ -52,9 +57,16 @@ class Engine:
                 written, reason = written[:end], "stop"
                 break
         log.warning("decoded %d steps: %s", len(written), reason)
-        return SimpleNamespace(
-            text=written, logprob=0.0, stop_reason=reason, tokens=len(written), reused=0, prompt_tokens=1
-        )
+        return SimpleNamespace(text=written, logprob=0.0, stop_reason=reason, tokens=len(written), copied=())
+
+    def prepare(self, text):
+        pass
+
+    def remember(self, hole, prompt, **what):
+        pass
+
+    def new_project(self):
+        return Project(LineEncoder(Tokenizer.load(default_folder() / "tokenizer.json")))
 
 
 def load(folder, threads):

@@ -1,0 +1,494 @@
+"""The workspace's source files: found, followed, and kept in the memory's layer of the whole project.
+
+One background thread looks for them, reads them and gives them to a `Project`. It works for a quarter of the
+time at most, and it only reads: nothing is written, run or sent, git included. What it leaves out is counted
+by `Reason`. `.gitignore` files count as they do for git, whether or not a file is tracked, and so does
+`.git/info/exclude`; `.tabwrightignore`, of the same syntax, overrules both.
+
+Not here: what the files are good for (model/serving/memory.py), which of them are open and excluded there
+(context.py), when the editor says that one changed (server.py).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import stat
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from lsp_server import context, plain_files
+from lsp_server.ignored import IGNORE_FILES, Rules
+from lsp_server.plain_files import Stamp
+from model import syntax
+
+if TYPE_CHECKING:
+    from model.serving.project import Project
+
+Reason = Literal[
+    "skipped folder",  # hidden, or of a kind that holds nobody's own source
+    "environment",  # a virtual environment
+    "link",
+    "secret",  # by its name
+    "ignored",
+    "unreadable",
+    "large",
+    "not text",  # its content or its name is not UTF-8
+    "generated",  # has a line that nobody wrote
+    "empty",
+    "same name",  # as a file of another workspace folder
+    "limit",  # too many files, folders or tokens
+    "error",  # of our own
+]
+
+MOST_FILES = 5_000
+LARGEST_FILE = context.LARGEST_NEIGHBOUR  # characters
+LONGEST_LINE = 5_000  # characters
+_MOST_FOLDERS = 20_000
+_MOST_FOUND = 20_000  # files, of which the most useful are read
+_MOST_CHANGES = 500  # beyond, looking at everything once is less work
+_BATCH = 150_000  # characters: adding sorts and copies, so files are not added one by one
+_SLICE = 0.01  # seconds of work after which a rest is due
+_REST = 3  # seconds for each second of work
+_SETTLE = 0.2  # seconds: a save often comes as several changes
+_SKIPPED_FOLDERS = frozenset({"node_modules", "__pycache__", "site-packages"})
+_ENVIRONMENT_FILES = ("pyvenv.cfg", "conda-meta")
+_SECRET = re.compile(
+    r"\A\.env|secret|credential|\Aid_(rsa|dsa|ecdsa|ed25519)|\.(pem|key|p12|pfx|jks|keystore)(\.|\Z)"
+)
+_TEST = re.compile(r"(\A|/)(tests?/|test_[^/]*\Z|conftest\.|[^/]*_test\.[^/]*\Z)")
+
+log = logging.getLogger("lsp_server")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """How far the index is. `complete` means that nothing is waiting to be read."""
+
+    files: int = 0
+    tokens: int = 0
+    complete: bool = False
+    left_out: Mapping[Reason, int] = field(default_factory=dict)
+
+
+class Source(NamedTuple):
+    """A source file, or the reason why it, or a folder, is left out."""
+
+    path: str
+    left_out: Reason | None = None
+
+
+class _Known(NamedTuple):
+    """A file that the project holds, as it was read."""
+
+    path: str
+    stamp: Stamp
+
+
+class _File(NamedTuple):
+    name: str  # in the project
+    known: _Known
+    text: str
+
+
+class _OvertakenError(Exception):
+    """Other folders are wanted, or none any more."""
+
+
+class Workspace:
+    """Keeps a project filled with the files of some folders. Its methods never keep the caller waiting."""
+
+    def __init__(self, project: Project, languages: Collection[str]) -> None:
+        self._project = project
+        self._languages = frozenset(languages)
+        # The thread's own:
+        self._folders: tuple[str, ...] = ()
+        self._known: dict[str, _Known] = {}  # by name in the project
+        self._left_out: dict[str, Reason] = {}  # by path
+        self._rested = 0.0  # the thread's CPU time at its last rest
+        self._told = False
+        # Shared, under the lock of `_wake`:
+        self._wake = threading.Condition()
+        self._wanted: tuple[str, ...] | None = None
+        self._changes: set[str] = set()
+        self._busy = self._closed = False
+        self._thread: threading.Thread | None = None
+        self._state = State()
+
+    def follow(self, folders: Sequence[str]) -> None:
+        """Look through these folders (file system paths), now, and forget the files of all others."""
+        normal = dict.fromkeys(map(os.path.normpath, folders))
+        with self._wake:
+            if self._closed:
+                return
+            # The root of a file system is what an editor names that was opened nowhere.
+            self._wanted = tuple(folder for folder in normal if Path(folder).parent != Path(folder))
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="tabwright-workspace", daemon=True)
+                self._thread.start()
+            self._wake.notify_all()
+
+    def changed(self, path: str) -> None:
+        """Look at a path again soon: it was written, created or deleted. It may be a folder."""
+        with self._wake:
+            if self._thread is not None and not self._closed:
+                self._changes.add(os.path.normpath(path))
+                self._wake.notify_all()
+
+    def close(self) -> None:
+        """Stop soon. The project keeps what it has."""
+        with self._wake:
+            self._closed = True
+            self._wake.notify_all()
+
+    @property
+    def state(self) -> State:
+        """How far the index is, for logs and people."""
+        with self._wake:
+            waiting = self._busy or self._wanted is not None or bool(self._changes)
+            return replace(self._state, complete=self._thread is not None and not waiting)
+
+    # The thread
+
+    def _run(self) -> None:
+        while (job := self._next_job()) is not None:
+            try:
+                self._work(*job)
+            except _OvertakenError:
+                pass
+            except Exception:
+                self._report("the workspace")
+            with self._wake:
+                self._busy = False
+
+    def _next_job(self) -> tuple[tuple[str, ...] | None, set[str]] | None:
+        """Folders to look through or changed paths; None when it is over."""
+        with self._wake:
+            self._rest()
+            self._wake.wait_for(lambda: self._overtaken() or self._changes)
+            self._wake.wait_for(self._overtaken, 0 if self._wanted is not None else _SETTLE)
+            if self._closed:
+                return None
+            job = self._wanted, self._changes
+            self._wanted, self._changes, self._busy = None, set(), True
+            return job
+
+    def _overtaken(self) -> bool:
+        return self._closed or self._wanted is not None
+
+    def _rest(self) -> None:
+        """Be idle for as long as the work since the last time deserves."""
+        worked = time.thread_time() - self._rested
+        if worked >= _SLICE:
+            with self._wake:
+                self._wake.wait_for(self._overtaken, worked * _REST)
+            self._rested = time.thread_time()
+
+    def _go_on(self) -> None:
+        self._rest()
+        if self._overtaken():
+            raise _OvertakenError
+
+    def _work(self, folders: tuple[str, ...] | None, changes: set[str]) -> None:
+        began = time.monotonic()
+        if folders is not None:
+            self._folders = folders
+        if folders is not None or len(changes) > _MOST_CHANGES:
+            self._look_through()
+        else:
+            self._look_again(changes)
+        self._publish()
+        if folders is not None:
+            log.info(
+                "read %d files of the workspace, %d tokens, in %.1f s; left out: %s",
+                self._state.files, self._state.tokens, time.monotonic() - began,
+                ", ".join(f"{reason} {count}" for reason, count in self._state.left_out.items()) or "none",
+            )  # fmt: skip
+
+    def _look_through(self) -> None:
+        """Find all files; read those that are new or changed."""
+        self._left_out.clear()
+        found: dict[str, str] = {}
+        for folder in self._folders:
+            self._find(folder, found)
+        names = sorted(found, key=_rank)
+        self._left_out.update({found[name]: "limit" for name in names[MOST_FILES:]})
+        files = {name: found[name] for name in names[:MOST_FILES]}
+        self._forget([name for name, known in self._known.items() if known.path != files.get(name)])
+        self._read_all(files)
+
+    def _find(self, folder: str, found: dict[str, str]) -> None:
+        try:
+            for path, reason in source_files(
+                folder, self._languages, apart=self._folders, between=self._go_on
+            ):
+                if len(found) == _MOST_FOUND:
+                    self._left_out[folder] = "limit"
+                    return
+                if reason is None and found.setdefault(self._name(path), path) != path:
+                    reason = "same name"
+                if reason is not None:
+                    self._left_out[path] = reason
+        except _OvertakenError:
+            raise
+        except Exception:
+            self._report(folder)
+
+    def _look_again(self, paths: Iterable[str]) -> None:
+        """Read what changed; forget what is gone, and all below it if it was a folder."""
+        files: dict[str, str] = {}
+        gone: set[str] = set()
+        for changed in paths:
+            folder = _deepest(changed, self._folders)
+            if folder is None:
+                continue
+            # Editors may spell the folder in other letters.
+            path = str(Path(folder, Path(changed).relative_to(folder)))
+            self._left_out.pop(path, None)
+            is_rules = Path(path).name in IGNORE_FILES
+            reason = judged(str(Path(path).parent) if is_rules else path, folder)
+            if reason is None and (is_rules or Path(path).is_dir()):
+                return self._look_through()
+            if not os.path.lexists(path):
+                gone.add(path)
+            elif is_rules or syntax.language_of(path) not in self._languages:
+                continue
+            elif reason is not None:
+                gone.add(path)
+                self._left_out[path] = reason
+            else:
+                self._choose(self._name(path), path, files)
+        if gone:
+            self._forget([name for name, known in self._known.items() if _at_or_below(known.path, gone)])
+        return self._read_all(files)
+
+    def _choose(self, name: str, path: str, files: dict[str, str]) -> None:
+        """Take a changed file to those that are read, unless its name is another's or there are too many."""
+        known = self._known.get(name)
+        if known is not None and known.path != path:
+            self._left_out[path] = "same name"
+        elif known is None and len(self._known) + len(files) >= MOST_FILES:
+            self._left_out[path] = "limit"
+        else:
+            files[name] = path
+
+    def _name(self, path: str) -> str:
+        return context.relative_path(path, self._folders)
+
+    def _read_all(self, files: Mapping[str, str]) -> None:
+        """Read files (name to path) into the project, as far as there is room."""
+        batch: list[_File] = []
+        rest = iter(files.items())
+        for name, path in rest:
+            self._go_on()
+            file = self._read(name, path)
+            if file is not None:
+                batch.append(file)
+            if sum(len(file.text) for file in batch) >= _BATCH:
+                room = self._add(batch)
+                batch = []
+                if not room:
+                    break
+        self._add(batch)
+        for name, path in rest:
+            if name not in self._known:
+                self._left_out[path] = "limit"
+
+    def _read(self, name: str, path: str) -> _File | None:
+        """A file to be added; None where it is as it was, or left out."""
+        reason: Reason | None
+        try:
+            stamp = plain_files.stamp(path)
+            if self._known.get(name) == _Known(path, stamp):
+                return None
+            name.encode()
+            text, reason = _text(path, stamp)
+        except UnicodeError:
+            reason = "not text"
+        except OSError as error:
+            log.debug("%s cannot be read: %s", path, error)
+            reason = "unreadable"
+        except Exception:
+            self._report(path)
+            reason = "error"
+        if reason is None:
+            return _File(name, _Known(path, stamp), text)
+        self._left_out[path] = reason
+        self._forget([name])
+        return None
+
+    def _add(self, batch: Sequence[_File]) -> bool:
+        """Add files; False when not all of them found room."""
+        # A file that finds no room would otherwise stay there as it was.
+        self._forget([file.name for file in batch])
+        if not batch:
+            return True
+        try:
+            room = self._project.add((file.name, file.text) for file in batch)
+        except Exception:
+            self._report(f"one of {len(batch)} files")
+            if len(batch) > 1:
+                rooms = [self._add([file]) for file in batch]
+                return all(rooms)
+            self._left_out[batch[0].known.path] = "error"
+            return True
+        held = None if room else set(self._project.view.paths)
+        for file in batch:
+            if held is None or file.name in held:
+                self._known[file.name] = file.known
+            else:
+                self._left_out[file.known.path] = "limit"
+        self._publish()
+        return room
+
+    def _forget(self, names: Iterable[str]) -> None:
+        gone = {name for name in names if self._known.pop(name, None)}
+        if gone:
+            self._project.remove(gone)
+
+    def _publish(self) -> None:
+        self._state = State(
+            files=len(self._known),
+            tokens=len(self._project.view.tokens),
+            left_out=dict(Counter(self._left_out.values()).most_common()),
+        )
+
+    def _report(self, what: str) -> None:
+        """Log the exception at hand: the first with its traceback, the others for whoever wants to know."""
+        log.log(
+            logging.DEBUG if self._told else logging.ERROR, "%s could not be indexed", what, exc_info=True
+        )
+        self._told = True
+
+
+# Which files
+
+
+def source_files(
+    folder: str,
+    languages: Collection[str],
+    *,
+    apart: Collection[str] = (),
+    between: Callable[[], None] = lambda: None,
+) -> Iterator[Source]:
+    """The source files below a folder, shallow ones first, and what is left out by its name or place.
+
+    Nothing is said of files in other languages, nor of the folders `apart`, which are looked through by
+    themselves. `between` is called between two folders; what it raises ends the search.
+    """
+    waiting = deque([(folder, Rules.above(folder))])
+    opened = 0
+    while waiting:
+        between()
+        place, rules = waiting.popleft()
+        opened += 1
+        if opened > _MOST_FOLDERS:
+            yield Source(place, "limit")
+            return
+        if place != folder and _is_environment(place):
+            yield Source(place, "environment")
+            continue
+        try:
+            entries = _entries(place, languages)
+        except OSError as error:
+            log.debug("%s cannot be read: %s", place, error)
+            yield Source(place, "unreadable")
+            continue
+        rules = rules.below(place)
+        for path in entries:
+            reason = _reason(path, rules)
+            if reason is not None:
+                yield Source(path, reason)
+            elif syntax.language_of(path) in languages and not Path(path).is_dir():
+                yield Source(path)
+            elif path not in apart:
+                waiting.append((path, rules))
+
+
+def judged(path: str, folder: str) -> Reason | None:
+    """Why a path below a folder, or a folder between them, is left out by its name or place."""
+    place, rules = folder, Rules.above(folder)
+    for part in Path(path).relative_to(folder).parts:
+        if place != folder and _is_environment(place):
+            return "environment"
+        rules = rules.below(place)
+        place = str(Path(place, part))
+        reason = _reason(place, rules)
+        if reason is not None:
+            return reason
+    return None
+
+
+def _entries(place: str, languages: Collection[str]) -> list[str]:
+    """The folders and source files in a folder, in order. Raises OSError."""
+    with os.scandir(place) as found:
+        return sorted(
+            entry.path for entry in found if syntax.language_of(entry.name) in languages or _is_folder(entry)
+        )
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to where we may not look
+        return False
+
+
+def _is_environment(place: str) -> bool:
+    return any(os.path.lexists(Path(place, name)) for name in _ENVIRONMENT_FILES)
+
+
+def _reason(path: str, rules: Rules) -> Reason | None:
+    """Why one entry of a folder is left out, by itself."""
+    name = Path(path).name
+    try:
+        info = Path(path).lstat()
+    except OSError as error:
+        log.debug("%s cannot be read: %s", path, error)
+        return "unreadable"
+    is_folder = stat.S_ISDIR(info.st_mode)
+    # Links lead to what is found by itself, in circles, or to what must not be read. Windows has two kinds.
+    if stat.S_ISLNK(info.st_mode) or getattr(info, "st_reparse_tag", 0) == _MOUNT_POINT:
+        return "link"
+    if is_folder and (name.startswith(".") or name in _SKIPPED_FOLDERS):
+        return "skipped folder"
+    if _SECRET.search(name.lower()):
+        return "secret"
+    return "ignored" if rules.ignore(path, is_folder=is_folder) else None
+
+
+_MOUNT_POINT = 0xA0000003  # IO_REPARSE_TAG_MOUNT_POINT: a junction
+
+
+def _rank(name: str) -> tuple[bool, int, str]:
+    """The most useful file first: a limit cuts tests and what lies deep."""
+    return _TEST.search(name.lower()) is not None, name.count("/"), name
+
+
+def _deepest(path: str, folders: Iterable[str]) -> str | None:
+    return max((folder for folder in folders if Path(folder) in Path(path).parents), key=len, default=None)
+
+
+def _at_or_below(path: str, places: Collection[str]) -> bool:
+    return path in places or any(str(parent) in places for parent in Path(path).parents)
+
+
+# What is in them
+
+
+def _text(path: str, stamp: Stamp) -> tuple[str, Reason | None]:
+    """A file's text with LF, or why it is left out. Raises OSError and UnicodeError."""
+    if stamp[2] > 4 * LARGEST_FILE:  # UTF-8 takes four bytes a character at most
+        return "", "large"
+    text = context.with_lf(plain_files.read(path, 4 * LARGEST_FILE).decode("utf-8-sig"))
+    if len(text) > LARGEST_FILE:
+        return "", "large"
+    if max(map(len, text.split("\n"))) > LONGEST_LINE:
+        return "", "generated"
+    return text, None if text.strip() else "empty"
