@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "export",
         "Write a trained checkpoint as an ONNX model folder, with proof of parity.",
     ),
+    "model": ("model.cli", "app", "Work on an exported model: fit the memory's numbers to it."),
     "complete": ("lsp_server.cli", "complete", "Print the completion at FILE LINE COL."),
     "serve": ("lsp_server.cli", "serve", "Run the language server on standard input and output."),
     "demo": ("eval.demo", "demo", "See completions come back from the real server."),

@@ -16,6 +16,36 @@ def _data() -> None:
 
 
 @app.command()
+def unpack(
+    to: Annotated[Path, typer.Argument(help="Folder for the projects, one folder each.")],
+    split: Annotated[str, typer.Option(help="train, validation or test.")] = "validation",
+    manifest: Annotated[
+        Path | None, typer.Option(help="Corpus manifest; the default is the one that ships.")
+    ] = None,
+    cache: Annotated[Path, typer.Option(help="Where wheels are kept.")] = Path("runs/corpus/wheels"),
+) -> None:
+    """Write the source files of a split's packages as plain folders, to fit or to measure on.
+
+    Example: tabwright data unpack runs/projects --split validation
+    """
+    from rich.console import Console
+
+    from data_pipeline.manifest import DEFAULT_MANIFEST, SPLITS, read_manifest
+    from data_pipeline.sources import fetch
+    from data_pipeline.sources import unpack as write
+    from model.errors import ConfigError
+
+    if split not in SPLITS:
+        raise ConfigError(f"there is no split {split!r}; use {', '.join(SPLITS)}")
+    wanted = read_manifest(manifest or DEFAULT_MANIFEST).only(split)
+    fetch(wanted, cache)
+    console = Console()
+    for package in wanted.packages:
+        count = write(package, cache / package.wheel, wanted.language, to / package.name)
+        console.print(f"{to / package.name}: {count} files")
+
+
+@app.command()
 def build(
     out: Annotated[Path, typer.Option(help="Folder for clean/, tokenizer/ and shards/.")] = Path(
         "runs/corpus"

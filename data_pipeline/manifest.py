@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -58,6 +58,10 @@ class Manifest:
     platforms: tuple[str, ...]
     packages: tuple[Package, ...]
     sha256: str
+
+    def only(self, split: str) -> Manifest:
+        """The same with the packages of one split."""
+        return replace(self, packages=tuple(p for p in self.packages if p.split == split))
 
 
 def read_manifest(path: Path) -> Manifest:

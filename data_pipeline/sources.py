@@ -110,6 +110,21 @@ def read_wheel(package: Package, path: Path, language: str) -> Iterator[Document
             )
 
 
+def unpack(package: Package, path: Path, language: str, folder: Path) -> int:
+    """Write the source files of a wheel below a folder; how many. A file's path cannot lead out of it."""
+    root, count = folder.resolve(), 0
+    for document in read_wheel(package, path, language):
+        if isinstance(document, Drop):
+            continue
+        to = (root / document.path).resolve()
+        if not to.is_relative_to(root):
+            raise DataError(f"{path} holds {document.path}, which is outside the wheel; do not use it")
+        to.parent.mkdir(parents=True, exist_ok=True)
+        to.write_text(document.text, encoding="utf-8", newline="\n")
+        count += 1
+    return count
+
+
 def decode(raw: bytes) -> str | None:
     """UTF-8 text without a byte-order mark and with LF line ends; None for anything else."""
     try:

@@ -163,3 +163,91 @@ def humaneval(
         limit=limit,
         console=Console(),
     )
+
+
+@app.command()
+def positions(
+    *,
+    out: Annotated[Path | None, typer.Option(help="File to write; the pinned one when not given.")] = None,
+    cache: Annotated[Path, typer.Option(help="Where wheels are kept.")] = Path("runs/corpus/wheels"),
+    count: Annotated[int, typer.Option(min=4, help="Positions in each split.")] = 1008,
+    seed: Annotated[int, typer.Option(help="Seed of the draw.")] = 20261122,
+) -> None:
+    """Draw the positions that `tabwright eval memory` asks at, in the held-out projects, and pin them.
+
+    Example: tabwright eval positions --out runs/positions.json
+    """
+    import json
+
+    from data_pipeline.manifest import DEFAULT_MANIFEST, read_manifest
+    from data_pipeline.sources import fetch
+    from eval.positions import PINNED, draw
+
+    manifest, splits = read_manifest(DEFAULT_MANIFEST), ("validation", "test")
+    for split in splits:
+        fetch(manifest.only(split), cache)
+    path = out or PINNED
+    partial = path.with_suffix(".partial")
+    partial.write_text(json.dumps(draw(manifest, cache, splits=splits, count=count, seed=seed)) + "\n")
+    partial.replace(path)
+    typer.echo(f"wrote {path}")
+
+
+@app.command()
+def memory(
+    *,
+    model: Annotated[Path | None, typer.Option(help="Model folder; default: the one that ships.")] = None,
+    split: Annotated[str, typer.Option(help="validation or test.")] = "validation",
+    cache: Annotated[Path, typer.Option(help="Where wheels are kept.")] = Path("runs/corpus/wheels"),
+    limit: Annotated[int | None, typer.Option(min=1, help="Only so many files of each project.")] = None,
+    threads: Annotated[int, typer.Option(min=0, max=64, help="Threads of each server.")] = 1,
+    variants: Annotated[
+        str | None, typer.Option(help="Of model, memory, both …, with semicolons between.")
+    ] = None,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write every answer there.")] = None,
+) -> None:
+    """Model alone, memory alone and both, through real servers at the pinned positions.
+
+    Example: tabwright eval memory --split test --json runs/memory.json
+    """
+    import asyncio
+    import json
+    from dataclasses import replace
+
+    from rich.console import Console
+    from rich.progress import Progress, TimeElapsedColumn, TimeRemainingColumn
+
+    from data_pipeline.manifest import DEFAULT_MANIFEST, read_manifest
+    from data_pipeline.sources import fetch
+    from eval import memory_gates, memory_tables, positions
+    from model.errors import ConfigError
+
+    names = tuple(memory_gates.VARIANTS) if variants is None else tuple(variants.split(";"))
+    if unknown := [name for name in names if name not in memory_gates.VARIANTS]:
+        raise ConfigError(f"there is no variant {unknown[0]!r}; use {'; '.join(memory_gates.VARIANTS)}")
+    manifest = read_manifest(DEFAULT_MANIFEST)
+    fetch(manifest.only(split), cache)
+    projects = positions.read(positions.PINNED, manifest, cache, split)
+    if limit is not None:
+        projects = [replace(project, files=project.files[:limit]) for project in projects]
+    total = sum(len(file.cursors) for project in projects for file in project.files)
+    console = Console()
+    matcher = memory_tables.Matcher(model)
+    with Progress(
+        *Progress.get_default_columns()[:-1], TimeElapsedColumn(), TimeRemainingColumn(), console=console
+    ) as progress:
+        bar = progress.add_task(f"{total} positions, {len(names)} servers", total=total)
+        answers = asyncio.run(
+            memory_gates.measure(
+                projects,
+                names,
+                model=model,
+                threads=threads,
+                match=matcher.match,
+                on_position=lambda: progress.advance(bar),
+            )
+        )
+    if json_file is not None:
+        json_file.write_text(json.dumps(memory_gates.as_json(answers)) + "\n", encoding="utf-8")
+    console.print(f"model checksum {matcher.checksum}, {split} split, {total} positions, {threads} thread(s)")
+    memory_tables.show(console, answers, names)

@@ -22,6 +22,9 @@ def main() -> None:
         "--threads", type=int, help="threads to compute with; as many as are best when not given"
     )
     parser.add_argument("--log-file", help="write the log there too")
+    # For measuring what the memory is worth (eval/memory_gates.py); nobody gains by less than both.
+    parser.add_argument("--use", choices=("both", "model", "memory"), default="both", help=argparse.SUPPRESS)
+    parser.add_argument("--layers", help=argparse.SUPPRESS)
     flags, _ = parser.parse_known_args()
 
     from lsp_server.startup import shadowed
@@ -35,7 +38,11 @@ def main() -> None:
 
     if flags.threads is not None and not 0 <= flags.threads <= 64:
         sys.exit(f"tabwright: --threads {flags.threads} is out of range; use 0 (the best) to 64")
-    run(Flags(model=flags.model, threads=flags.threads), log_file=flags.log_file)
+    layers = None if flags.layers is None else tuple(flags.layers.split(","))
+    run(
+        Flags(model=flags.model, threads=flags.threads, use=flags.use, layers=layers),
+        log_file=flags.log_file,
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`tabwright train` and `tabwright export`."""
+"""`tabwright train`, `tabwright export` and `tabwright model …`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,45 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+
+app = typer.Typer(no_args_is_help=True, help="Work on an exported model.")
+
+
+@app.callback()
+def _model() -> None:
+    """Work on an exported model."""
+
+
+@app.command("fit-memory")
+def fit_memory(
+    model: Annotated[Path, typer.Argument(help="Model folder; its meta.json gets the numbers.")],
+    projects: Annotated[
+        list[Path],
+        typer.Argument(help="Folders of source code that the model was not trained on, a project each."),
+    ],
+    cursors: Annotated[int, typer.Option(min=1, help="Places to look at, as many in each project.")] = 1200,
+    seed: Annotated[int, typer.Option(help="Seed of the places.")] = 0,
+) -> None:
+    """Fit how much the memory counts against this model, on projects that it does not know.
+
+    Example: tabwright model fit-memory runs/model ~/src/one ~/src/another
+    """
+    _needs_extra("scipy")
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from model.export.fit_memory import fit_memory as run
+
+    console = Console()
+    with Progress(console=console, transient=True) as progress:
+        bar = progress.add_task("looking", total=cursors)
+        facts = run(model, projects, count=cursors, seed=seed, on_cursor=lambda: progress.advance(bar))
+    console.print(
+        f"{facts['cursors']} places, {facts['tokens']:,} tokens, something found at {facts['found']:,}: "
+        f"{facts['nats_per_token_model']:.3f} nats a token by the model alone, "
+        f"{facts['nats_per_token_both']:.3f} with the memory"
+    )
 
 
 def train(
@@ -47,12 +86,14 @@ def train(
     console.print(f"checkpoint: {folder}")
 
 
-def _needs_extra() -> None:
+def _needs_extra(*more: str) -> None:
     import importlib.util
 
     from model.errors import ConfigError
 
-    if missing := [n for n in ("torch", "transformers", "onnx") if importlib.util.find_spec(n) is None]:
+    if missing := [
+        n for n in (more or ("torch", "transformers", "onnx")) if importlib.util.find_spec(n) is None
+    ]:
         raise ConfigError(f"{', '.join(missing)} not installed; run: pip install 'tabwright[train]'")
 
 
