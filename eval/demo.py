@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from eval.editor import Editor
 
-FILE = Path(__file__).parent / "demo_file" / "inventory.py"
+FOLDER = Path(__file__).parent / "demo_file"
+FILES = ("inventory.py", "suppliers.py")
 _LINES_BEFORE = 4
 _LINES_BEHIND = 2
 
@@ -33,6 +34,7 @@ class Place:
     title: str
     after: str
     missing: str
+    file: str = FILES[0]
 
 
 PLACES = (
@@ -68,6 +70,17 @@ PLACES = (
         missing="    for item in items:\n        counts[item.name] += item.on_hand\n"
         "    return dict(counts)\n",
     ),
+    Place(
+        title="a name that only this file knows",
+        after="        item = self.get(sku)\n        item.on_",
+        missing="hand += quantity",
+    ),
+    Place(
+        title="a pattern that only a file next to it knows",
+        after="    suppliers = Suppliers()\n    with path.",
+        missing='open(newline="", encoding="utf-8") as file:',
+        file=FILES[1],
+    ),
 )
 
 
@@ -79,7 +92,7 @@ def demo(
         int | None, typer.Option(min=0, max=64, help="0: as many as are measured to be best.")
     ] = None,
 ) -> None:
-    """Start the real server on an example file and show what it suggests in seven places.
+    """Start the real server on two example files and show what it suggests in nine places.
 
     Example: tabwright demo
     """
@@ -100,15 +113,15 @@ async def show(console: Console, command: Sequence[str]) -> None:
     from eval.editor import Editor
     from model.errors import ModelError
 
-    text = FILE.read_text(encoding="utf-8")
     spent: list[float] = []
     start = time.perf_counter()
-    async with Editor(FILE.parent, command=command, settings={"logLevel": "debug"}) as editor:
+    async with Editor(FOLDER, command=command, settings={"logLevel": "debug"}) as editor:
         state, message = await editor.wait_for_state("ready", "problem")
         if state == "problem":
             raise ModelError(message)
         console.print(f"server started in {time.perf_counter() - start:.1f} s: {message}")
-        editor.open(FILE.name, text)
+        for name in FILES:
+            editor.open(name, (FOLDER / name).read_text(encoding="utf-8"))
         for place in PLACES:
             spent.append(await _show_place(console, editor, place))
     console.print(f"\n[bold]{len(PLACES)} places, median {statistics.median(spent):.0f} ms[/bold]")
@@ -116,20 +129,24 @@ async def show(console: Console, command: Sequence[str]) -> None:
 
 async def _show_place(console: Console, editor: Editor, place: Place) -> float:
     """Ask at a place and print what comes. The milliseconds until the answer."""
-    whole = editor.text(FILE.name)
+    whole = editor.text(place.file)
     cursor = whole.index(place.after + place.missing) + len(place.after)
-    editor.replace(FILE.name, cursor, cursor + len(place.missing), "")
+    editor.replace(place.file, cursor, cursor + len(place.missing), "")
+    told = len(editor.logs)
     start = time.perf_counter()
-    item = await editor.suggest(FILE.name, cursor, invoked=True)
+    item = await editor.suggest(place.file, cursor, invoked=True)
     milliseconds = (time.perf_counter() - start) * 1000
     ghost = item.insert_text if item is not None else None
     console.print()
     console.rule(f"{place.title} · {milliseconds:.0f} ms", align="left", style="dim")
-    _print_place(console, editor.text(FILE.name), cursor, str(ghost) if ghost is not None else None)
+    _print_place(console, editor.text(place.file), cursor, str(ghost) if ghost is not None else None)
     if ghost is None:
         why = next((line for line in reversed(editor.logs) if line.startswith("no suggestion")), "")
         console.print(f"(no suggestion){why.removeprefix('no suggestion')}", style="yellow")
-    editor.replace(FILE.name, cursor, cursor, place.missing)
+    for line in editor.logs[told:]:
+        if line.startswith("copied"):
+            console.print(line, style="dim", markup=False)
+    editor.replace(place.file, cursor, cursor, place.missing)
     return milliseconds
 
 

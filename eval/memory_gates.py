@@ -31,7 +31,7 @@ import numpy.typing as npt
 
 from eval.editor import SERVER, Editor
 from eval.positions import PinnedFile, PinnedProject
-from model import syntax
+from lsp_server.soundness import errors_with
 from model.cursors import MODES, Cursor
 from model.errors import ModelError
 
@@ -39,9 +39,10 @@ VARIANTS: Mapping[str, tuple[str, ...]] = {
     "model": ("--use", "model"),
     "memory": ("--use", "memory"),
     "both": (),
-    "both, no file": ("--layers", "open,project"),
-    "both, no open": ("--layers", "file,project"),
-    "both, no project": ("--layers", "file,open"),
+    "both, no file": ("--layers", "open,project,renamed"),
+    "both, no open": ("--layers", "file,project,renamed"),
+    "both, no project": ("--layers", "file,open,renamed"),
+    "both, no renamed": ("--layers", "file,open,project"),
 }
 LENGTHS = ((0, 1), (2, 3), (4, 7), (8, 15), (16, 32))
 _SETTINGS = {"debounceMs": 0, "deadlineMs": 10_000, "logLevel": "info"}
@@ -137,7 +138,7 @@ async def _ask_in(
             item = await editor.suggest(file.path, cursor.start)
             milliseconds = (time.perf_counter() - begun) * 1000
             text = str(item.insert_text) if item is not None else ""
-            facts = judge(text, cursor, file.text, behind)
+            facts = judge(text, cursor, file.text)
             answers.append(
                 Answer(
                     variant=variant,
@@ -156,18 +157,17 @@ async def _ask_in(
     return answers
 
 
-def judge(answer: str, cursor: Cursor, text: str, behind: str) -> dict[str, Any]:
+def judge(answer: str, cursor: Cursor, text: str) -> dict[str, Any]:
     """The figures of one answer that are not times."""
     from rapidfuzz.distance import Levenshtein, Prefix
 
     truth = text[cursor.start : cursor.end].rstrip()
     given = answer.rstrip() if cursor.mode == "block" else answer.split("\n")[0].rstrip()
-    before = text[: cursor.start]
+    hole = cursor.hole(text, path="", language="python")
     errors = 0
     if answer:
-        errors = _errors(before + answer + behind) - _errors(
-            before + text[cursor.start : cursor.end] + behind
-        )
+        errors = errors_with(hole, answer, everywhere=True)
+        errors -= errors_with(hole, text[cursor.start : cursor.end], everywhere=True) if errors else 0
     return {
         "answered": bool(answer.strip()),
         "exact": given == truth,
@@ -175,10 +175,6 @@ def judge(answer: str, cursor: Cursor, text: str, behind: str) -> dict[str, Any]
         "saved": Prefix.similarity(given, truth) / len(truth),
         "errors": max(0, errors),
     }
-
-
-def _errors(text: str) -> int:
-    return len(syntax.error_spans(syntax.parse(text, "python")))
 
 
 def summary(answers: Sequence[Answer], variant: str, **where: Any) -> dict[str, Any]:

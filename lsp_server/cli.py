@@ -6,12 +6,16 @@ import io
 import json
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from model.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from model.serving.project import Project
 
 LARGEST_FILE = 2_000_000  # bytes
 _Model = Annotated[Path | None, typer.Option(help="Model folder; the model that ships when not given.")]
@@ -45,15 +49,20 @@ def complete(
     model: _Model = None,
     threads: _Threads = None,
     max_lines: Annotated[int, typer.Option(min=1, max=50, help="Most lines to suggest.")] = 12,
+    explain: Annotated[bool, typer.Option(help="Say from where each copied run came.")] = False,
+    project: Annotated[
+        Path | None, typer.Option(help="Folder whose files may be copied from, as a server's workspace.")
+    ] = None,
 ) -> None:
     """Print what would be suggested at a place in a file.
 
-    Example: tabwright complete app.py 12 1
+    Example: tabwright complete app.py 12 1 --explain
     """
     from lsp_server import context
-    from lsp_server.completer import Completer, Request, Silence
+    from lsp_server.completer import Completer, Request, Silence, explained
     from lsp_server.documents import Document, offset_at
     from lsp_server.service import load_engine
+    from lsp_server.workspace import read_source_files
 
     text = _read(file)
     document = Document(path=str(file.resolve()), language_id="", text=text)
@@ -65,9 +74,17 @@ def complete(
     if language not in engine.release.languages:
         known = ", ".join(engine.release.languages)
         raise ConfigError(f"the model does not know the language of {file}; it knows: {known}")
-    hole = context.hole_at(document, offset, folders=[str(Path.cwd())])
+    root = str((project or Path.cwd()).resolve())
+    hole = context.hole_at(document, offset, folders=[root])
+    index: Project | None = None
+    if project is not None:
+        if not project.is_dir():
+            raise ConfigError(f"there is no folder {project}; --project names one with source files")
+        index = engine.new_project()
+        if not index.add(read_source_files(root, engine.release.languages)):
+            typer.echo(f"{project} has more code than fits; some files were left out", err=True)
     start = time.perf_counter()
-    result = Completer(engine).complete(hole, Request(max_lines=max_lines, invoked=True))
+    result = Completer(engine).complete(hole, Request(max_lines=max_lines, invoked=True), project=index)
     milliseconds = round((time.perf_counter() - start) * 1000, 1)
     if not as_json:
         if isinstance(result, Silence):
@@ -76,6 +93,9 @@ def complete(
             if isinstance(sys.stdout, io.TextIOWrapper):
                 sys.stdout.reconfigure(errors="replace")  # a pipe on Windows is cp1252, which lacks most
             typer.echo(result.text)
+            if explain:
+                for sentence in explained(result) or ["nothing was copied: the model wrote it"]:
+                    typer.echo(sentence, err=True)
         return
     where = {"line": line, "column": column}
     answer: dict[str, object] = {"text": None, "range": {"start": where, "end": where}}
@@ -84,6 +104,9 @@ def complete(
         answer["reason"] = result.reason
     else:
         answer |= {"text": result.text, "tokens": result.tokens, "stop_reason": result.stop_reason}
+        answer["copied"] = [
+            {"start": run.start, "end": run.end, **asdict(run.origin)} for run in result.copied
+        ]
     typer.echo(json.dumps(answer))
 
 

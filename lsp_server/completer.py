@@ -8,17 +8,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from lsp_server import postprocess, trigger
 from lsp_server.cache import Cache
+from lsp_server.soundness import errors_with
 from model import fim
 from model.fim import Hole
 
 if TYPE_CHECKING:
-    from model.fim import Snippet
+    from model.fim import Prompt, Snippet
     from model.serving.engine import Completion, Engine
-    from model.serving.memory import Layer
+    from model.serving.memory import Layer, Memory
     from model.serving.project import Project
     from model.serving.recall import Copied
 
@@ -105,33 +107,72 @@ class Completer:
             if self._use == "model"
             else engine.remember(asked, prompt, files=files, project=project, **layers)
         )
-        result: Suggestion | Silence = Silence(reason="nothing was asked")
+        ask = partial(self._ask, prompt, hole, decision, request)
         if self._use == "memory" and memory is not None:
-            completion = engine.copy(
-                prompt,
-                memory,
-                max_tokens=self._limit(decision.kind, request.max_lines),
-                stop=postprocess.stopper(hole, decision.kind, request.max_lines, lead=decision.lead),
-            )
-            return self._judge(completion, hole, decision, request)
+            return self._judge(self._copy(prompt, memory, hole, decision, request), hole, decision, request)
+        result: Suggestion | Silence = Silence(reason="nothing was asked")
         for seed, temperature in enumerate(_TEMPERATURES_INVOKED if request.invoked else (0.0,)):
-            completion = engine.generate(
-                prompt,
-                max_tokens=self._limit(decision.kind, request.max_lines),
-                stop=postprocess.stopper(hole, decision.kind, request.max_lines, lead=decision.lead),
-                cancelled=request.cancelled,
-                deadline=request.deadline,
-                may_be_empty=not request.invoked,
-                temperature=temperature,
-                seed=seed,
-                memory=memory,
-            )
+            completion = ask(memory, temperature, seed)
             result = self._judge(completion, hole, decision, request)
             if isinstance(result, Suggestion) or completion.stop_reason in ("cancelled", "deadline"):
                 break
+        result = self._sounder(result, hole, decision, request, ask)
         if isinstance(result, Suggestion) and result.stop_reason != "deadline":
             self.cache.keep(hole, shape, result.text)
         return result
+
+    def _ask(
+        self,
+        prompt: Prompt,
+        hole: Hole,
+        decision: trigger.Decision,
+        request: Request,
+        memory: Memory | None,
+        temperature: float = 0.0,
+        seed: int = 0,
+    ) -> Completion:
+        return self.engine.generate(
+            prompt,
+            max_tokens=self._limit(decision.kind, request.max_lines),
+            stop=postprocess.stopper(hole, decision.kind, request.max_lines, lead=decision.lead),
+            cancelled=request.cancelled,
+            deadline=request.deadline,
+            may_be_empty=not request.invoked,
+            temperature=temperature,
+            seed=seed,
+            memory=memory,
+        )
+
+    def _copy(
+        self, prompt: Prompt, memory: Memory, hole: Hole, decision: trigger.Decision, request: Request
+    ) -> Completion:
+        return self.engine.copy(
+            prompt,
+            memory,
+            max_tokens=self._limit(decision.kind, request.max_lines),
+            stop=postprocess.stopper(hole, decision.kind, request.max_lines, lead=decision.lead),
+        )
+
+    def _sounder(
+        self,
+        result: Suggestion | Silence,
+        hole: Hole,
+        decision: trigger.Decision,
+        request: Request,
+        ask: Callable[[None], Completion],
+    ) -> Suggestion | Silence:
+        """The suggestion, or the model's own where the memory has led to code that does not parse."""
+        if isinstance(result, Silence) or not result.copied:
+            return result
+        errors = errors_with(hole, result.text)
+        if not errors:
+            return result
+        own = self._judge(ask(None), hole, decision, request)
+        if isinstance(own, Silence):
+            return result if request.invoked or request.cancelled() else own
+        if own.stop_reason == "deadline":
+            return result
+        return own if errors_with(hole, own.text) < errors else result
 
     def _judge(
         self, completion: Completion, hole: Hole, decision: trigger.Decision, request: Request
@@ -171,6 +212,17 @@ def _shown(completion: Completion, written: str, text: str) -> tuple[Copied, ...
         if start < end:
             runs.append(replace(run, start=start, end=end))
     return tuple(runs)
+
+
+def explained(suggestion: Suggestion) -> list[str]:
+    """A sentence for each run that was copied: what, and from where."""
+    sentences = []
+    for run in suggestion.copied:
+        text = suggestion.text[run.start : run.end]
+        if text.strip():
+            origin = run.origin
+            sentences.append(f"copied {text!r} from {origin.path}, line {origin.line} ({origin.layer})")
+    return sentences
 
 
 def _why_empty(stop_reason: str, text: str) -> str:

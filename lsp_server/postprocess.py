@@ -109,7 +109,7 @@ def clean(text: str, hole: Hole, kind: Kind, max_lines: int, *, finished: bool =
     text = _without_empty_block(text, hole.language)
     text = _without_next_lines(text, head, hole.suffix[len(rest) :])
     open_brackets = state_at_cursor(hole).brackets
-    text = _without_overlap(text, rest, open_brackets)
+    text = _without_overlap(text.rstrip("\n") if rest.strip() else text, rest, open_brackets)
     text = _without_stray_closers(text, open_brackets, hole.language)
     text = text.rstrip() if not rest.strip() else text.rstrip("\n")
     if rest[:1].isspace() and rest.strip():

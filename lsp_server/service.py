@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from lsp_server import context, settings
-from lsp_server.completer import Completer, Request, Silence, Suggestion, Use, deadline_in
+from lsp_server.completer import Completer, Request, Silence, Suggestion, Use, deadline_in, explained
 from lsp_server.documents import Document, Encoding, changed, offset_at
 from lsp_server.turns import Turns
 from lsp_server.workspace import Workspace
@@ -289,6 +289,8 @@ class Service:
             return None
         hole, result = found
         log.debug("suggestion after %.0f ms: %d tokens, %s", milliseconds, result.tokens, result.stop_reason)
+        for sentence in explained(result):
+            log.debug("%s", sentence)
         return Answer(document=document, hole=hole, suggestion=result)
 
     def _between(self, document: Document, spot: Spot, chosen: Chosen | None) -> tuple[str, str] | None:

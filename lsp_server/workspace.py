@@ -411,6 +411,18 @@ def source_files(
                 waiting.append((path, rules))
 
 
+def read_source_files(folder: str, languages: Collection[str]) -> Iterator[tuple[str, str]]:
+    """The files that a workspace of this folder would hold, at once: (path below the folder, text)."""
+    found = [source.path for source in source_files(folder, languages) if source.left_out is None]
+    for path in sorted(found, key=lambda path: _rank(context.relative_path(path, [folder])))[:MOST_FILES]:
+        try:
+            text, reason = _text(path, plain_files.stamp(path))
+        except (OSError, UnicodeError):
+            continue
+        if reason is None:
+            yield context.relative_path(path, [folder]), text
+
+
 def judged(path: str, folder: str) -> Reason | None:
     """Why a path below a folder, or a folder between them, is left out by its name or place."""
     place, rules = folder, Rules.above(folder)

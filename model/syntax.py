@@ -47,6 +47,8 @@ class Language:
     continuations: tuple[str, ...]  # words that carry a statement on at its own indentation
     definition_words: tuple[str, ...]
     decorations: tuple[str, ...]  # how lines begin that belong to the statement below
+    tails: tuple[str, ...]  # what makes a statement whole whose last bracket is closed; lines as deep as it
+    opener: str  # a line that any block may follow
     block_openers: frozenset[str]  # first words of the statements that a colon and a block may follow
 
 
@@ -109,6 +111,8 @@ _PYTHON = Language(
     continuations=("elif", "else", "except", "finally"),
     definition_words=("def", "class", "async"),
     decorations=("#", "@"),
+    tails=("", " pass", ": pass", " pass\nfinally: pass", "\ndef _(): pass"),
+    opener="if True:",
     block_openers=_words("def class if elif else for while with try except finally async match case"),
 )
 _LANGUAGES = {entry.name: entry for entry in (_PYTHON,)}

@@ -2,7 +2,7 @@
 
 Cursors are drawn in projects that the model was not trained on. At each token of what stood there the memory
 is searched and the model asked, and the numbers are those under which the mixture gives what stood there the
-highest likelihood (L-BFGS-B, Byrd et al. 1995, on numerical gradients: there are sixteen numbers).
+highest likelihood (L-BFGS-B, Byrd et al. 1995, on numerical gradients: there are eighteen numbers).
 
 Not here: the formula (model/serving/mixture.py).
 """

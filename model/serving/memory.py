@@ -6,9 +6,10 @@ Memory is searched for the longest contexts that end as the text before the curs
     file      the document itself, above and below the cursor
     open      other documents that are open
     project   the repository's other files (project.py)
+    renamed   lines of the document with this place's names (renaming.py)
 
-The first two change with every keystroke, so they are scanned as they are: comparing an array reads 50,000
-tokens in some 20 microseconds. Any length of context counts, as in the infini-gram of Liu et al. 2024.
+All but the project change with every keystroke, so they are scanned as they are: comparing an array reads
+50,000 tokens in some 20 microseconds. Any length of context counts, as in the infini-gram of Liu et al. 2024.
 
 Not here: what a finding is worth against the model (mixture.py), one completion's course (recall.py), which
 files are in which layer (lsp_server).
@@ -27,13 +28,15 @@ import numpy.typing as npt
 from model.fim import Hole, Snippet
 from model.serving.encoder import LineEncoder
 from model.serving.project import LEAST_MATCH, Project
+from model.serving.renaming import Renamed, renamed
 from model.serving.suffix_array import CONTEXT, Tokens, agreement, agreement_behind
 
-Layer = Literal["file", "open", "project"]
-LAYERS: tuple[Layer, ...] = ("file", "open", "project")
+Layer = Literal["file", "open", "project", "renamed"]
+LAYERS: tuple[Layer, ...] = ("file", "open", "project", "renamed")
 # Places followed up in one layer: the longest contexts of them all, then the nearest.
 MOST_PLACES = 64
 _PROJECT = LAYERS.index("project")
+_RENAMED = LAYERS.index("renamed")
 # Tokens behind the hole that are looked for elsewhere, how many must agree, and how far behind a place.
 _BEHIND = 16
 _LEAST_BEHIND = 3
@@ -56,6 +59,7 @@ class Found(NamedTuple):
     following: npt.NDArray[np.int64]  # the token that followed there
 
 
+_NONE = np.zeros(1, np.int64)
 _NOTHING = Found(*(np.zeros(0, np.int64) for _ in range(6)))
 
 
@@ -112,12 +116,32 @@ class Memory:
                 self._paths.append(file.path)
                 parts += [encoder.encode_standing(file.text), separator]
         self._starts = starts
+        self._renamed_from = sum(map(len, parts))
+        passages = renamed(hole.prefix, hole.suffix) if "renamed" in layers else []
+        parts += self._encode_renamed(passages, pending)
         self._tokens: Tokens = np.concatenate(parts)
+        self._searched = self._tokens[self._searched_from :]
         self._project = project.view if project is not None and "project" in layers else None
         if self._project is not None:
             self._present = self._project.present_without({hole.path, *(file.path for file in files)})
 
         self._look_behind(hole.suffix)
+
+    def _encode_renamed(self, passages: Sequence[Renamed], pending: str) -> list[Tokens]:
+        """The passages as tokens, a separator behind each; what may be offered of them is kept."""
+        separator = np.array([self._encoder.separator], self._encoder.dtype)
+        self._renamed_lines = [passage.line for passage in passages]
+        # Of each renamed token: in which passage it is, and whether it is beyond the context.
+        self._renamed_in = np.zeros(0, np.int64)
+        self._is_offered = np.zeros(0, bool)
+        parts: list[Tokens] = []
+        for number, passage in enumerate(passages):
+            tokens = np.concatenate([self._encoder.encode(passage.text), separator])
+            known = len(self._encoder.encode(passage.text[: passage.cursor].removesuffix(pending)))
+            self._renamed_in = np.append(self._renamed_in, np.full(len(tokens), number))
+            self._is_offered = np.append(self._is_offered, np.arange(len(tokens)) >= known)
+            parts.append(tokens)
+        return parts
 
     def _look_behind(self, suffix: str) -> None:
         """Find where what is behind the hole stands elsewhere: what stood before it there may belong here."""
@@ -136,7 +160,7 @@ class Memory:
         starts = np.flatnonzero(alike)
         # Where it stands in this file says nothing.
         own = self._cursor + 1 + len(self._encoder.encode(suffix[:skipped]))
-        starts = starts[(starts < self._cursor) | (starts > own)]
+        starts = starts[((starts < self._cursor) | (starts > own)) & (starts < self._renamed_from)]
         self._behind = starts, agreement_behind(tokens, starts, run)
         if self._project is not None:
             starts = self._project.occurrences(run[:_LEAST_BEHIND], MOST_PLACES)
@@ -152,39 +176,21 @@ class Memory:
         """Where a context ended before, in all layers together; nowhere if it has not two tokens."""
         if len(context) < LEAST_MATCH:
             return _NOTHING
-        found = []
-        places = self._scan(context)
-        split = int(np.searchsorted(places, self._file_end))
-        for layer, some in ((0, places[:split]), (1, places[split:])):
-            if len(some):
-                found.append(self._measure(layer, some, context))
-        if self._project is not None:
-            places, lengths = self._project.find(context, MOST_PLACES, self._present)
-            if len(places):
-                layers, distances = np.full(len(places), _PROJECT, np.int64), np.zeros(len(places), np.int64)
-                behind = _reached(places, *self._project_behind)
-                following = self._project.tokens[places].astype(np.int64)
-                found.append(Found(places, layers, lengths, distances, behind, following))
-        if len(found) == 1:
-            return found[0]
-        if not found:
-            return _NOTHING
-        return Found(*(np.concatenate(arrays) for arrays in zip(*found, strict=True)))
+        here, there = self._find_here(context), self._find_in_project(context)
+        if there is None:
+            return here or _NOTHING
+        if here is None:
+            return there
+        return Found(*map(np.concatenate, zip(here, there, strict=True)))
 
-    def follow(self, found: Found, token: int) -> Found:
-        """What of the places found goes on when this token comes: a part of what `find` would give."""
-        going_on = np.flatnonzero(found.following == token)
-        places = found.places[going_on] + 1
-        layers = found.layers[going_on]
-        following = self._tokens.take(places, mode="clip")
-        if self._project is not None:
-            in_project = layers == _PROJECT
-            if in_project.any():
-                following = np.where(in_project, self._project.tokens.take(places, mode="clip"), following)
-        inside = following != self._encoder.separator
-        lengths = np.minimum(found.lengths[going_on] + 1, CONTEXT)
-        rest = (places, layers, lengths, found.distances[going_on], found.behind[going_on], following)
-        return Found(*(array[inside].astype(np.int64) for array in rest))
+    def token_at(self, layer: int, place: int) -> int | None:
+        """The token at a place, or None where its text has ended."""
+        if layer == _PROJECT:
+            assert self._project is not None
+            token = int(self._project.tokens[place])
+        else:
+            token = int(self._tokens[place])
+        return None if token == self._encoder.separator else token
 
     def after(self, layer: int, place: int, count: int) -> list[int]:
         """At most `count` tokens from a place on, up to the end of its text."""
@@ -204,6 +210,9 @@ class Memory:
             assert self._project is not None
             path, before = self._project.origin(place)
             return Origin(layer=name, path=path, line=1 + self._encoder.line_ends(before))
+        if layer == _RENAMED:
+            passage = self._renamed_in[place - self._renamed_from]
+            return Origin(layer=name, path=self._paths[0], line=self._renamed_lines[passage])
         document = int(np.searchsorted(self._starts, place, side="right")) - 1
         first = self._starts[document]
         line = 1 if document else self._first_line
@@ -212,32 +221,60 @@ class Memory:
             line += self._pending_lines
         return Origin(layer=name, path=self._paths[document], line=line)
 
-    def _scan(self, context: Tokens) -> npt.NDArray[np.int64]:
-        """Places, in order, whose last two tokens are the context's and behind which there is a token."""
-        tokens = self._tokens[self._searched_from :]
-        if len(tokens) < 3:
-            return np.zeros(0, np.int64)
+    def _find_here(self, context: Tokens) -> Found | None:
+        """In the texts that are scanned: the document, the open ones and the renamed passages."""
+        tokens = self._searched
         alike = tokens[1:-1] == context[-1]
         alike &= tokens[:-2] == context[-2]
-        places = np.flatnonzero(alike) + 2 + self._searched_from
-        found: npt.NDArray[np.int64] = places[self._tokens[places] != self._encoder.separator]
-        return found
+        places = alike.nonzero()[0]
+        places += 2 + self._searched_from
+        following = self._tokens[places]
+        kept = following != self._encoder.separator
+        if self._renamed_lines:
+            made = int(places.searchsorted(self._renamed_from))
+            kept[made:] &= self._is_offered[places[made:] - self._renamed_from]
+        if not kept.all():
+            places, following = places[kept], following[kept]
+        if not len(places):
+            return None
+        if len(places) > MOST_PLACES:
+            # Each layer by itself: the nearer must not crowd out the further.
+            first_open = int(places.searchsorted(self._file_end))
+            halves = places[:first_open], places[first_open:]
+            places = np.concatenate([self._narrowed(half, context) for half in halves])
+            following = self._tokens[places]
+        is_open = places >= self._file_end
+        return Found(
+            places,
+            np.where(places >= self._renamed_from, _RENAMED, is_open),
+            agreement(self._tokens, places, context),
+            np.where(is_open, 0, np.abs(places - self._cursor)),
+            _reached(places, *self._behind),
+            following.astype(np.int64),
+        )
 
-    def _measure(self, layer: int, places: npt.NDArray[np.int64], context: Tokens) -> Found:
-        matched = 2
+    def _find_in_project(self, context: Tokens) -> Found | None:
+        if self._project is None:
+            return None
+        places, lengths = self._project.find(context, MOST_PLACES, self._present)
+        if not len(places):
+            return None
+        nothing = np.zeros(len(places), np.int64)
+        behind = _reached(places, *self._project_behind)
+        following = self._project.tokens[places].astype(np.int64)
+        return Found(places, nothing + _PROJECT, lengths, nothing, behind, following)
+
+    def _narrowed(self, places: npt.NDArray[np.int64], context: Tokens) -> npt.NDArray[np.int64]:
+        """Of many places those with the longest contexts, and of those the nearest to the cursor."""
+        matched = LEAST_MATCH
         while len(places) > MOST_PLACES and matched < min(CONTEXT, len(context)):
             further = places[self._tokens[places - matched - 1] == context[-matched - 1]]
             if not len(further):
                 break
             places, matched = further, matched + 1
-        distances = np.abs(places - self._cursor) if layer == 0 else np.zeros(len(places), np.int64)
         if len(places) > MOST_PLACES:
-            nearest = np.argsort(distances, kind="stable")[:MOST_PLACES]
-            places, distances = places[nearest], distances[nearest]
-        lengths = agreement(self._tokens, places, context)
-        layers = np.full(len(places), layer, np.int64)
-        behind = _reached(places, *self._behind)
-        return Found(places, layers, lengths, distances, behind, self._tokens[places].astype(np.int64))
+            places = np.sort(places[np.argsort(np.abs(places - self._cursor), kind="stable")[:MOST_PLACES]])
+        return places
 
 
 def _reached(
@@ -245,7 +282,7 @@ def _reached(
 ) -> npt.NDArray[np.int64]:
     """For each place the length of the first run that starts soon behind it, else 0."""
     if not len(starts):
-        return np.zeros(len(places), np.int64)
+        return _NONE.repeat(len(places))
     index = np.minimum(np.searchsorted(starts, places), len(starts) - 1)
     gaps = starts[index] - places
     return np.where((gaps >= 0) & (gaps <= _SOON), lengths[index], 0)

@@ -31,7 +31,8 @@ Integers = npt.NDArray[np.int64]
 _LONG = 16.0  # tokens: agreement beyond this says little more
 _NEAR = 64.0  # tokens
 _MOST_SHARE = 1 - 1e-6
-_LARGEST = 20.0  # beyond it, exponentials overflow
+_LEAST_ODDS = -700.0  # beyond it, exponentials overflow
+_LARGEST = 20.0  # of a fitted number: no fit comes near it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,7 @@ class Mixture:
     place_behind: float = 0.5  # the logarithm of how many tokens behind the hole stand soon behind it
     place_open: float = -0.2  # against the document itself
     place_project: float = -0.5
+    place_renamed: float = -0.5
     share: float = -2.0
     share_length: float = 0.1
     share_log_length: float = 0.5
@@ -54,15 +56,20 @@ class Mixture:
     share_same: float = 0.0  # both have the same best token
     share_open: float = 0.0  # the best place is in another open document
     share_project: float = 0.0
+    share_renamed: float = 0.0
 
     def weigh(self, lengths: Integers, layers: Integers, distances: Integers, behind: Integers) -> Values:
         """The logits of places, elementwise; arguments as in `memory.Found`."""
-        weights: Values = self.place_length * np.minimum(lengths, _LONG)
-        weights = weights + self.place_log_length * np.log(lengths)
+        weights = self.weigh_length(lengths)
         weights += self.place_distance * np.log1p(distances / _NEAR)
         weights += self.place_behind * np.log1p(behind)
-        weights += np.array([0.0, self.place_open, self.place_project])[layers]
+        weights += np.array([0.0, self.place_open, self.place_project, self.place_renamed])[layers]
         return weights
+
+    def weigh_length(self, lengths: Integers) -> Values:
+        """The part of a place's logit that its context's length has."""
+        weights: Values = self.place_length * np.minimum(lengths, _LONG)
+        return weights + self.place_log_length * np.log(lengths)
 
     def share_of(
         self, length: Any, count: Any, behind: Any, agreement: Any, certainty: Any, same: Any, layer: Any
@@ -83,10 +90,10 @@ class Mixture:
             + self.share_agreement * agreement
             + self.share_certainty * certainty
             + self.share_same * same
-            + np.array([0.0, self.share_open, self.share_project])[layer]
+            + np.array([0.0, self.share_open, self.share_project, self.share_renamed])[layer]
         )
         # Never all of it: where the memory offers nothing that is allowed, the model must have a say.
-        return np.minimum(1.0 / (1.0 + np.exp(-odds)), _MOST_SHARE)
+        return np.minimum(1.0 / (1.0 + np.exp(-np.maximum(odds, _LEAST_ODDS))), _MOST_SHARE)
 
     def as_json(self) -> dict[str, float]:
         """The value of `memory` in meta.json."""

@@ -13,11 +13,13 @@ Pure. Not here: the verification (decoding.py).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from model.serving.recall import Recall
+if TYPE_CHECKING:  # not at run time: a benchmark loads this file where there is no Tabwright
+    from model.serving.recall import Recall
 
 # Tokens of one draft. A step over four rows takes a small model half as long again as one over a single row,
 # one over nine about three times as long; two matching tokens are followed by one or two right ones in the

@@ -23,8 +23,12 @@ def _fake_engine(monkeypatch: pytest.MonkeyPatch) -> None:
         release=SimpleNamespace(languages=("python",), window=512, neighbours=False),
         tokenizer=None,
         generate=lambda prompt, **how: SimpleNamespace(
-            text=prompt.prefix.partition("# ")[2].partition("\n")[0], stop_reason="end_of_text", tokens=3
+            text=prompt.prefix.partition("# ")[2].partition("\n")[0],
+            stop_reason="end_of_text",
+            tokens=3,
+            copied=(),
         ),
+        remember=lambda hole, prompt, **files: None,
     )
     monkeypatch.setattr(service, "load_engine", lambda folder, threads: engine)
     monkeypatch.setattr(completer.fim, "render", lambda hole, tokenizer, budget: hole)
@@ -53,6 +57,7 @@ def test_the_ghost_text_alone_or_as_json(file: Path) -> None:
         "range": {"start": where, "end": where},
         "tokens": 3,
         "stop_reason": "end_of_text",
+        "copied": [],
     }
 
 

@@ -1,7 +1,8 @@
 import pytest
 
-from lsp_server.context import hole_at, language_of, relative_path
+from lsp_server.context import files_beside, hole_at, language_of, relative_path
 from lsp_server.documents import Document
+from model.fim import Snippet
 
 
 def document(text: str, path: str = "/w/a.py", language_id: str = "python") -> Document:
@@ -45,8 +46,17 @@ def test_neighbours_are_other_documents_of_the_same_language() -> None:
         document(text, "/w/c.rs", "rust"),
         document(text * 9999, "/w/d.py"),
     ]
-    hole = hole_at(here, len(here.text), folders=["/w"], others=others)
-    (snippet,) = hole.neighbours
+    files = files_beside(here, others, ["/w"])
+    assert files == [Snippet(path="b.py", text=text.replace("\r\n", "\n"))]
+    (snippet,) = hole_at(here, len(here.text), folders=["/w"], files=files).neighbours
     assert snippet.path == "b.py"
     assert "\r" not in snippet.text
     assert hole_at(here, 0, folders=["/w"]).neighbours == ()
+
+
+def test_files_beside_keep_their_order_and_tell_paths_as_the_hole_does() -> None:
+    """The memory takes the first ones where there is no room for all, and leaves the hole's path out."""
+    here = document("x = 1\n", "/w/pkg/a.py")
+    others = [document(f"{n}\n", path) for n, path in enumerate(["/w/z.py", "/w/pkg/b.py", "/v/c.py"])]
+    assert [file.path for file in files_beside(here, others, ["/w"])] == ["z.py", "pkg/b.py", "c.py"]
+    assert hole_at(here, 0, folders=["/w"]).path == "pkg/a.py"

@@ -1,10 +1,16 @@
+import random
+from pathlib import Path
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lsp_server import trigger
 from lsp_server.postprocess import clean, settle, stopper, without_loops
 from lsp_server.trigger import Kind
 from model.fim import Hole
+
+CODE = (Path(__file__).parents[1] / "data" / "real_code.txt").read_text("utf-8")
 
 
 def hole(text: str) -> Hole:
@@ -168,3 +174,55 @@ def test_a_block_begins_at_the_depth_that_was_given(written: str, settled: str) 
 )
 def test_a_block_leaves_the_file_whole(place: str, written: str, shown: str | None) -> None:
     assert clean(written, hole(place), "block", 12) == shown
+
+
+@given(
+    at=st.integers(0, len(CODE) - 1200),
+    removed=st.sampled_from([0, 20, 100, 400]),
+    elsewhere=st.none() | st.integers(0, len(CODE) - 900),
+    length=st.sampled_from([30, 200, 700]),
+    kind=st.sampled_from(["line", "block"]),
+    max_lines=st.sampled_from([1, 3, 12, 50]),
+    seed=st.integers(0, 999),
+)
+@settings(max_examples=200)
+def test_stopping_on_the_way_is_judging_the_whole(
+    at: int, removed: int, elsewhere: int | None, length: int, kind: Kind, max_lines: int, seed: int
+) -> None:
+    """Real code, token by token: not looking behind each of them neither loses, delays nor moves an end."""
+    behind = at + removed
+    if kind == "block":  # the trigger asks for one only where nothing follows on the line
+        at, behind = CODE.index("\n", at), CODE.index("\n", behind)
+    place = Hole(
+        path="a.py", language="python", prefix=CODE[max(0, at - 600) : at], suffix=CODE[behind:][:400]
+    )
+    decision = trigger.decide(place, ["python"])
+    lead = decision.lead if decision.kind == kind else ""
+    whole = CODE[at if elsewhere is None else elsewhere :][:length]
+
+    stop, pieces = stopper(place, kind, max_lines, lead=lead), random.Random(seed)
+    written, end = "", None
+    while end is None and len(written) < len(whole):
+        written = whole[: len(written) + pieces.choice([1, 2, 3, 4, 5, 8, 16])]
+        end = stop(written)
+        assert end == stopper(place, kind, max_lines, lead=lead)(written)
+    shown, expected = (clean(settle(lead, text), place, kind, max_lines) for text in (written[:end], whole))
+    assert shown == expected
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 11])
+def test_a_stutter_ends_the_writing_wherever_it_is_looked_for(size: int) -> None:
+    """Soon: a model that has lost its way would go on to its limit."""
+    stop = stopper(hole("def f():\n    |"), "line", 12)
+    whole = "a = [" + "0, 1, " * 60
+    seen = next(n for n in range(size, len(whole), size) if stop(whole[:n]) is not None)
+    assert seen < len("a = [" + "0, 1, " * 12) + 24
+
+
+def test_a_stopper_may_be_asked_of_a_shorter_text_again() -> None:
+    """It remembers how far it has looked."""
+    stop = stopper(hole("def f():\n    |\n"), "block", 12)
+    assert stop("a = 1\n    b = 2 + c") is None
+    assert stop("a = 1\nb = 2") == 5
+    assert stop("a = 1") is None
+    assert stop("a = 1\nb ") == 5

@@ -287,6 +287,82 @@ async def test_editors_without_ghost_text_get_a_menu_entry(tmp_path: Path) -> No
         assert item.text_edit.new_text == "nt(x)\r\n    y"
 
 
+async def remembered(editor: Editor, words: str, path: str = "a.py", seconds: float = 10) -> str:
+    """Ask, where the fake has nothing to repeat, until the memory is given that. Raises TimeoutError."""
+    async with asyncio.timeout(seconds):
+        while True:
+            assert await editor.suggest(path, len(editor.text(path))) is None
+            told = [line for line in editor.logs if line.startswith("remembers ")][-1]
+            if words in told:
+                return told
+            await asyncio.sleep(0.05)
+
+
+async def test_the_other_open_documents_are_remembered_the_last_worked_on_first(editor: Editor) -> None:
+    for path in ("a.py", "b.py", "pkg/c.py", "d.py"):
+        editor.open(path, "x = ")
+    editor.open("e.md", "# E\n", language="markdown")
+    assert "beside [d.py pkg/c.py b.py]," in await remembered(editor, "beside")
+    editor.replace("b.py", 0, 0, "y")
+    assert "beside [b.py d.py pkg/c.py]," in await remembered(editor, "beside")
+    editor.replace("pkg/c.py", 0, 0, "y")
+    editor.close("d.py")
+    assert "beside [pkg/c.py b.py]," in await remembered(editor, "beside")
+    assert "beside [b.py a.py]," in await remembered(editor, "beside", path="pkg/c.py")
+
+
+async def test_the_workspace_is_read_and_a_saved_file_again(editor: Editor, tmp_path: Path) -> None:
+    """Else the memory offers what stood there before."""
+    file = tmp_path / "pkg" / "b.py"
+    file.parent.mkdir()
+    file.write_text("first = 1\n", encoding="utf-8")
+    editor.open("a.py", "x = ")
+
+    def save() -> None:
+        document = types.TextDocumentIdentifier(uri=editor.uri("pkg/b.py"))
+        editor._client.text_document_did_save(types.DidSaveTextDocumentParams(text_document=document))
+
+    assert editor.capabilities is not None
+    sync = editor.capabilities.text_document_sync
+    assert isinstance(sync, types.TextDocumentSyncOptions)
+    assert sync.save  # else no editor tells
+    save()  # it may have been looked through before there was a file
+    await remembered(editor, "'pkg/b.py': 'first = 1\\n'")
+    file.write_text("second = 22\n", encoding="utf-8")
+    save()
+    told = await remembered(editor, "'pkg/b.py': 'second = 22\\n'")
+    assert "first" not in told
+
+
+async def test_a_closed_document_is_read_from_the_disk_again(editor: Editor, tmp_path: Path) -> None:
+    """What was written while it was open, by whichever program, counts from then on."""
+    file = tmp_path / "b.py"
+    editor.open("b.py", "first = 1\n")
+    editor.open("a.py", "x = ")
+    await editor.wait_for_state("ready")
+    await remembered(editor, "beside [b.py], project {}")
+    file.write_text("second = 22\n", encoding="utf-8")
+    editor.close("b.py")
+    await remembered(editor, "beside [], project {'b.py': 'second = 22\\n'}")
+
+
+async def test_without_the_index_the_workspace_is_not_read(tmp_path: Path) -> None:
+    """Nor kept once it is switched off."""
+    (tmp_path / "b.py").write_text("first = 1\n", encoding="utf-8")
+    async with fake_editor(tmp_path, {"indexProject": False}) as editor:
+        editor.open("a.py", "x = ")
+        await remembered(editor, "beside [], project None")
+        document = types.TextDocumentIdentifier(uri=editor.uri("b.py"))
+        editor._client.text_document_did_save(types.DidSaveTextDocumentParams(text_document=document))
+        await asyncio.sleep(0.5)  # longer than a save takes to settle
+        await remembered(editor, "beside [], project None", seconds=0.5)
+        assert not [line for line in editor.logs if "files of the workspace" in line]
+        editor.configure({"indexProject": True})
+        await remembered(editor, "project {'b.py': 'first = 1\\n'}")
+        editor.configure({"indexProject": False})
+        await remembered(editor, "project {}")
+
+
 async def test_malformed_messages_do_not_end_the_server(editor: Editor) -> None:
     protocol = editor._client.protocol
     protocol.notify("textDocument/didChange", {"nonsense": 1})

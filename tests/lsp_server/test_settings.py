@@ -23,11 +23,12 @@ def test_nothing_sent_gives_defaults() -> None:
 def test_every_key_in_both_shapes() -> None:
     raw = {
         "enable": False, "debounceMs": 0, "maxLines": 50, "deadlineMs": 50, "triggerMode": "invoked",
-        "languages": {"python": False}, "threads": 64, "model": "/m", "logLevel": "debug",
+        "languages": {"python": False}, "threads": 64, "indexProject": False, "model": "/m",
+        "logLevel": "debug",
     }  # fmt: skip
     expected = Settings(
         enable=False, debounce_ms=0, max_lines=50, deadline_ms=50, trigger_mode="invoked",
-        languages={"python": False}, threads=64, model="/m", log_level="debug",
+        languages={"python": False}, threads=64, index_project=False, model="/m", log_level="debug",
     )  # fmt: skip
     assert read(raw).settings == read({"tabwright": raw}).settings == expected
 
@@ -47,6 +48,7 @@ def test_every_key_in_both_shapes() -> None:
         ("languages", {"python": "no"}, "an object of language ids with true or false"),
         ("languages", ["python"], "an object of language ids"),
         ("threads", 65, "from 0 to 64"),
+        ("indexProject", 1, "true or false, not 1; true is used"),
         ("model", 5, "a path"),
         ("logLevel", "loud", "one of error, warning, info, debug"),
     ],

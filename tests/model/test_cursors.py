@@ -130,7 +130,6 @@ def test_no_cursor_stands_in_prose(seed):
         assert not any(start <= cursor.start <= end for start, end in spans)
 
 
-@pytest.mark.xfail(reason="a cursor in the middle of a line may stand in the comment at its end", strict=True)
 def test_no_cursor_stands_in_a_comment_behind_code():
     text = "def f(one, two):\n    total = one  # some words of praise\n    return total\n"
     ((start, end),) = comments(text)
@@ -139,7 +138,6 @@ def test_no_cursor_stands_in_a_comment_behind_code():
             assert not start < cursor.start < end
 
 
-@pytest.mark.xfail(reason="a docstring that begins on its line is drawn", strict=True)
 def test_no_docstring_is_the_answer():
     text = 'def f(one, two):\n    """Add one and two words."""\n    return one + two\n'
     starts = {

@@ -9,6 +9,7 @@ export const SERVER_SETTINGS = [
   "deadlineMs",
   "triggerMode",
   "languages",
+  "indexProject",
   "threads",
   "model",
   "logLevel",

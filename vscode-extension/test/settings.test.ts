@@ -14,6 +14,7 @@ test("the server is sent its own keys, with the defaults of package.json, and no
     deadlineMs: 1500,
     triggerMode: "automatic",
     languages: {},
+    indexProject: true,
     threads: 0,
     model: "",
     logLevel: "info",

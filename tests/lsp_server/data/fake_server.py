@@ -1,7 +1,8 @@
 """A real server process with a fake engine: `python -I fake_server.py`. What it writes is in the document.
 
 The engine repeats a comment `# fake: ...` (\\n stands for a line end), one character a step. `# slow` above
-the cursor makes a step take 20 ms, `# crash` makes it fail. Each request is told in the log.
+the cursor makes a step take 20 ms, `# crash` makes it fail. Each request is told in the log: what it was
+given to remember, and how many steps it took.
 """
 
 import logging
@@ -62,11 +63,25 @@ class Engine:
     def prepare(self, text):
         pass
 
-    def remember(self, hole, prompt, **what):
-        pass
+    def remember(self, hole, prompt, *, files, project):
+        beside = " ".join(file.path for file in files)
+        log.warning("remembers beside [%s], project %s", beside, None if project is None else texts(project))
 
     def new_project(self):
-        return Project(LineEncoder(Tokenizer.load(default_folder() / "tokenizer.json")))
+        return Project(LineEncoder(TOKENIZER))
+
+
+TOKENIZER = Tokenizer.load(default_folder() / "tokenizer.json")
+
+
+def texts(project):
+    """What a project holds: text by path."""
+    return {
+        path: TOKENIZER.decode(segment.file(index)[:-1].tolist())
+        for segment in project.view.segments
+        for index, path in enumerate(segment.paths)
+        if segment.present[index]
+    }
 
 
 def load(folder, threads):

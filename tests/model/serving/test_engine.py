@@ -307,3 +307,18 @@ def test_someone_who_asked_gets_text_where_the_network_would_end(engine, terse):
     place = Prompt(tokens=(*prompt, *said))
     assert engine.generate(place, max_tokens=5).text == ""
     assert engine.generate(place, max_tokens=5, may_be_empty=False).text.strip()
+
+
+def test_reading_a_project_leaves_the_lines_worked_on_known(release_folder, monkeypatch):
+    """A repository has more lines than are remembered; the document's own must not be encoded again."""
+    monkeypatch.setattr("model.serving.encoder._LINES_KEPT", 4)
+    engine = Engine.load(release_folder)
+    engine.encoder.encode("worked = on\n")
+    project = engine.new_project()
+    project.add([("a.py", "".join(f"value_{number} = {number}\n" for number in range(20)))])
+    encoded = []
+    encode = engine.tokenizer.encode
+    monkeypatch.setattr(engine.tokenizer, "encode", lambda text: (encoded.append(text), encode(text))[1])
+    engine.encoder.encode("worked = on\n")
+    assert encoded == []
+    assert len(project.view.tokens) > 20

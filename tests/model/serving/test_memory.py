@@ -176,7 +176,6 @@ def test_pending_text_is_no_part_of_the_context(tokenizer):
     assert tokenizer.decode(memory.after(layer, at, 8)).startswith(" compute(")
 
 
-@pytest.mark.xfail(reason="line ends that are pending are not counted for what is below", strict=True)
 def test_lines_below_are_counted_with_the_pending_line_end(tokenizer):
     """Behind `f():` the line end belongs to the last token, so it is pending."""
     encoder = LineEncoder(tokenizer)
@@ -280,17 +279,13 @@ def test_the_hole_itself_is_not_where_its_surroundings_stand_elsewhere(tokenizer
     assert found.behind.tolist() == [0] * len(found.places) != []
 
 
-BLANK = pytest.mark.xfail(reason="blanks behind the cursor are taken for the rest of its line", strict=True)
-
-
-@pytest.mark.parametrize("rest", ["\n", pytest.param("  \n", marks=BLANK), pytest.param("\r\n", marks=BLANK)])
+@pytest.mark.parametrize("rest", ["\n", "  \n", "\r\n"])
 def test_nothing_visible_behind_the_hole_in_its_line_is_passed_over(encoder, rest):
     other = Snippet(path="o.py", text=f"value = two{rest}finish_here(now)\n")
     memory = Memory(encoder, hole("value = ", f"{rest}finish_here(now)\n"), files=[other])
     assert memory.find(memory.context).behind.tolist() == [16]
 
 
-@pytest.mark.xfail(reason="the hole's own text is counted before it is left out", strict=True)
 def test_the_hole_takes_no_room_from_other_documents(encoder, monkeypatch):
     """An editor names all open documents, the one being typed in first."""
     monkeypatch.setattr(memory_module, "_MOST_OPEN", 30)

@@ -83,6 +83,33 @@ def test_shares_are_chances_for_one_and_for_many_alike(mixture, known):
     np.testing.assert_allclose(mixture.share_of(**columns), one_by_one, rtol=1e-12, atol=0)
 
 
+def test_the_model_always_has_a_say():
+    """Where the memory offers nothing that may come next, something must be left to choose from."""
+    known = {"length": 32, "count": 1, "behind": 16, "agreement": 1.0, "certainty": -0.1, "same": 1.0}
+    most = Mixture(**dict.fromkeys(NAMES, 20.0)).share_of(**known, layer=0)
+    assert most == pytest.approx(1 - 1e-6, abs=1e-12)
+    many = Mixture(share=20.0).share_of(
+        **{name: np.full(3, value) for name, value in known.items()}, layer=[0, 1, 2]
+    )
+    assert many.tolist() == [most] * 3
+
+
+def test_the_smallest_share_is_none_and_no_warning():
+    """A warning on stderr for each token would be all a user sees of a release's odd numbers."""
+    least = dict.fromkeys(NAMES, -20.0) | {"share_certainty": 20.0}
+    known = {"length": 32, "count": 64, "behind": 16, "agreement": 1.0, "certainty": -8.0, "same": 1.0}
+    assert Mixture(**least).share_of(**known, layer=1) == pytest.approx(0)
+
+
+def test_numbers_have_bounds():
+    for number in (-20.0, 20.0, 20):
+        value = {**Mixture().as_json(), "share_length": number}
+        assert Mixture.from_json(value).share_length == number
+    for number in (20.01, -21, 1e300):
+        with pytest.raises(ModelError, match=r"number share_length is .*, not from -20 to 20$"):
+            Mixture.from_json({**Mixture().as_json(), "share_length": number})
+
+
 @pytest.mark.parametrize(
     ("number", "known", "more"),
     [
@@ -95,6 +122,7 @@ def test_shares_are_chances_for_one_and_for_many_alike(mixture, known):
         ("share_same", "same", 1.0),
         ("share_open", "layer", 1),
         ("share_project", "layer", 2),
+        ("share_renamed", "layer", 3),
     ],
 )
 def test_each_number_of_the_share_moves_it_by_its_own(number, known, more):
@@ -165,6 +193,9 @@ def test_a_release_carries_its_numbers(folder):
         ({}, "differ from those known here"),
         ({**Mixture().as_json(), "share": "much"}, "number share is 'much'"),
         ({**Mixture().as_json(), "share": math.nan}, "number share is nan"),
+        ({**Mixture().as_json(), "share": -math.inf}, "number share is -inf, not from -20 to 20"),
+        ({**Mixture().as_json(), "place_length": 20.5}, "number place_length is 20.5"),
+        ({**Mixture().as_json(), "share": True}, "number share is True"),
         ({**Mixture().as_json(), "share_moon": 1}, "share_moon"),
     ],
 )
@@ -175,5 +206,5 @@ def test_malformed_numbers_in_a_release_are_refused(folder, value, wrong):
     sentence = str(caught.value)
     assert f"{folder / 'meta.json'}: 'memory' is malformed" in sentence
     assert wrong in sentence
-    assert "tabwright model fit-memory" in sentence
+    assert "remove it there, or install or export the model again" in sentence
     assert "\n" not in sentence

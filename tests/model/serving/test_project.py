@@ -114,7 +114,6 @@ def test_what_does_not_fit_is_left_out(encoder, monkeypatch):
     assert len(project.view.tokens) <= 100 + CONTEXT
 
 
-@pytest.mark.xfail(reason="a replacement that finds no room leaves what it replaces", strict=True)
 def test_a_replacement_without_room_still_ends_what_it_replaces(encoder, monkeypatch):
     """A text that a file no longer has must never be offered."""
     monkeypatch.setattr(project_module, "MOST_TOKENS", 120)
@@ -124,6 +123,46 @@ def test_a_replacement_without_room_still_ends_what_it_replaces(encoder, monkeyp
     view = project.view
     places, _ = view.find(encoder.encode("secret_old"), ALL, view.present_without(()))
     assert places.tolist() == []
+
+
+def test_what_is_left_out_does_not_crowd_the_others_out(encoder, monkeypatch):
+    """The hole's own file, as it is on disk, is more like the hole than any other file is."""
+    project = Project(encoder)
+    project.add([("own.py", "total = compute(own)\n" * 100), ("other.py", "a total = compute(other)\n")])
+    view, sought = project.view, encoder.encode("own)\ntotal = compute(")
+    present = view.present_without({"own.py"})
+    places, lengths = view.find(sought, 64, present)
+    assert {view.origin(place)[0] for place in places.tolist()} == {"other.py"}
+    assert lengths.max() == len("total = compute(")
+    monkeypatch.setattr(project_module, "_MOST_CROWDED", 64)
+    assert not len(view.find(sought, 64, present)[0])  # so it was the crowd
+
+
+def test_a_segment_is_made_anew_once_much_of_it_is_gone(encoder):
+    """What is gone must not take room for ever, nor be sorted anew with every file."""
+    project = Project(encoder)
+    project.add([(f"{number}.py", f"value = {number}\n" * 10) for number in range(10)])
+    whole = project.view
+    project.remove({"0.py", "1.py"})
+    assert project.view.segments[0].array is whole.segments[0].array
+    project.remove({"2.py", "3.py"})
+    (segment,) = project.view.segments
+    assert segment.paths == tuple(f"{number}.py" for number in range(4, 10))
+    assert segment.present.all()
+    check(encoder, project, {path: f"value = {path[0]}\n" * 10 for path in segment.paths}, "value = ", set())
+
+
+def test_what_is_gone_takes_no_room_from_what_comes(encoder, monkeypatch):
+    """However often a file changes, it finds the room that it had."""
+    monkeypatch.setattr(project_module, "MOST_TOKENS", 400)
+    project = Project(encoder)
+    assert project.add([("a.py", "a" * 150), ("b.py", "b" * 150)])
+    for number in range(12):
+        assert project.add([("a.py", f"{number} " + "a" * 150)])
+        assert sum(len(segment.tokens) for segment in project.view.segments) < 400 / 0.75 + 3 * CONTEXT
+    assert not project.add([("c.py", "c" * 120)])
+    project.remove({"b.py"})
+    assert project.add([("c.py", "c" * 120)])
 
 
 def test_a_project_without_files_has_no_places(encoder):

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.fim import Hole, Snippet
 from model.serving.encoder import LineEncoder
 from model.serving.memory import Memory, Origin
 from model.serving.mixture import Mixture
+from model.serving.project import Project
 from model.serving.recall import MOST_DRAFTED, Copied, Recall, runs
 from model.tokenizer import MINIMUM_VOCABULARY, Tokenizer
 
+LONG = 5  # tokens in common from which on a run is followed
 MIXTURE = Mixture(place_length=0.3, place_distance=-1.1, place_open=0.4)
 
 
@@ -41,7 +43,9 @@ def test_an_offer_is_the_softmax_of_the_places_by_token(encoder, above, below, o
     memory = remember(encoder, above, below, opened)
     recall = Recall(memory, MIXTURE, len(more))
     for token in encoder.encode(more).tolist():
-        recall.offer()
+        before = recall.offer()
+        if before is not None and before.length >= LONG:
+            return  # a run is followed: see below
         recall.add(token)
     found = memory.find(encoder.encode(above + more)[-32:])
     offer = recall.offer()
@@ -66,6 +70,49 @@ def test_an_offer_is_the_softmax_of_the_places_by_token(encoder, above, below, o
         assert weights[index] == pytest.approx(weights[found.following == token].max())
 
 
+@given(
+    above=ABC, below=ABC, opened=ABC, other=ABC, more=st.text(st.sampled_from("abc"), min_size=1, max_size=40)
+)
+@settings(max_examples=200)
+def test_a_run_that_is_followed_stands_where_a_search_would_find_it(
+    encoder, above, below, opened, other, more
+):
+    """Token for token: the places are real, as long as said, followed by what is said, and in their text."""
+    hole = Hole(path="a.py", language="python", prefix=above, suffix=below)
+    project = Project(encoder)
+    project.add([("p.py", other)])
+    memory = Memory(encoder, hole, files=[Snippet(path="o.py", text=opened)], project=project)
+    recall = Recall(memory, MIXTURE, len(more))
+    for number, token in enumerate(encoder.encode(more).tolist(), 1):
+        recall.offer()
+        recall.add(token)
+        offer = recall.offer()
+        found = memory.find(encoder.encode(above + more[:number])[-32:])
+        if offer is None:
+            assert not len(found.places)
+            continue
+        assert offer.chances.sum() == pytest.approx(1)
+        columns = zip(found.layers.tolist(), found.places.tolist(), found.following.tolist(), strict=True)
+        known = {(layer, place): following for layer, place, following in columns}
+        for token_, layer, place in zip(
+            offer.tokens.tolist(), offer.layers.tolist(), offer.places.tolist(), strict=True
+        ):
+            if layer < 2 or (layer, place) in known:  # of a project, a search finds some places
+                assert known[layer, place] == token_
+        assert offer.length <= found.lengths.max()
+
+
+def test_where_a_long_run_is_left_there_is_a_search(encoder):
+    """What is left of its places then is short, and all others as long as that count as much."""
+    memory = remember(encoder, "cbbaaaa", "acba", opened="aaaaca")
+    recall = Recall(memory, MIXTURE, 2)
+    for number, letter in enumerate("cb", 1):
+        recall.offer()
+        recall.add(int(encoder.encode(letter)[0]))
+        found = memory.find(encoder.encode("cbbaaaa" + "cb"[:number])[-32:])
+        assert recall.offer().tokens.tolist() == sorted(set(found.following.tolist()))
+
+
 def test_a_place_is_searched_once(encoder, monkeypatch):
     """An offer is asked for by the draft and by the writer."""
     memory = remember(encoder, "abcabc")
@@ -80,6 +127,26 @@ def test_a_place_is_searched_once(encoder, monkeypatch):
     recall.add(int(memory.context[0]))
     recall.offer()
     assert len(asked) == 2
+
+
+def test_a_long_run_is_followed_and_not_searched_anew(encoder, monkeypatch):
+    """Copying a line costs few searches; where it is left, there is one again."""
+    line = "a_long_line = of_text(that, stands, there)\n"
+    memory = remember(encoder, line + "b = value\n" + line[:2], opened="x = value_of(that)\n")
+    asked, find = [], memory.find
+    monkeypatch.setattr(memory, "find", lambda context: (asked.append(1), find(context))[1])
+    recall = Recall(memory, MIXTURE, 100)
+    for token in encoder.encode(line[2:-1]).tolist():
+        offer = recall.offer()
+        assert int(offer.tokens[offer.best]) == token
+        recall.add(token)
+    assert len(asked) <= 8
+    assert recall.offer().length == 32
+    before = len(asked)
+    for token in encoder.encode(" = val").tolist():  # nothing like it followed there
+        recall.add(token)
+    assert letters(encoder, recall.propose(2)) == "ue"
+    assert len(asked) == before + 1
 
 
 def test_no_more_is_drafted_than_agrees_and_a_little(encoder):
