@@ -108,6 +108,38 @@ def shape(
     _give(result, sheets(result), out, markdown)
 
 
+@app.command()
+def memory(
+    *,
+    model: Annotated[
+        Path | None, typer.Option(help="Model folder; default: the one that ships. E.g. --model runs/model")
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds; the median counts. E.g. --rounds 9")] = 9,
+    out: _JSON = None,
+) -> None:
+    """What the memory costs: adding a file, looking up, bytes a token, each against its limit.
+
+    Example: tabwright eval bench memory
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from eval.bench import memory as bench
+    from model.serving.engine import Engine
+
+    figures = bench.run(Engine.load(model, threads=1), rounds=rounds)
+    _write({"memory": bench.as_json(figures)}, out)
+    table = Table(title="the memory", title_justify="left")
+    for heading in ("", "measured", "limit", "measured / limit"):
+        table.add_column(heading, justify="right" if heading else "left")
+    for figure in figures:
+        limits = (
+            ("", "") if figure.limit is None else (f"{figure.limit:g}", f"{figure.value / figure.limit:.2f}")
+        )
+        table.add_row(figure.name, f"{figure.value:.1f} {figure.unit}", *limits)
+    Console().print(table)
+
+
 def _give(result: dict[str, Any], tables: Any, out: Path | None, markdown: bool) -> None:
     from rich.console import Console
 

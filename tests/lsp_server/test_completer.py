@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from lsp_server import completer as module
-from lsp_server.completer import Completer, Request, Silence, Suggestion
+from lsp_server.completer import Completer, Request, Silence, Suggestion, explained
 from model.fim import Hole
+from model.serving.memory import Origin
+from model.serving.recall import Copied
 
 
 @dataclass
@@ -118,3 +120,51 @@ def test_who_asks_is_not_answered_with_an_end() -> None:
     Completer(engine).complete(hole(), Request())  # type: ignore[arg-type]
     Completer(engine).complete(hole(), Request(invoked=True))  # type: ignore[arg-type]
     assert [call["may_be_empty"] for call in engine.calls] == [True, False]
+
+
+class TwoMinds(FakeEngine):
+    """Answers `text` with a memory, and `own` without."""
+
+    own: str = ""
+
+    def remember(self, hole: Any, prompt: Any, **what: Any) -> Any:
+        return object()
+
+    def generate(self, prompt: Any, **how: Any) -> Any:
+        self.calls.append(how)
+        text = self.text if how["memory"] is not None else self.own
+        origin = Origin(layer="file", path="a.py", line=3)
+        copied = (Copied(start=0, end=len(text), origin=origin),) if how["memory"] is not None else ()
+        return SimpleNamespace(text=text, logprob=0.0, stop_reason="stop", tokens=1, copied=copied)
+
+
+@pytest.mark.parametrize(
+    ("text", "own", "shown", "asked"),
+    [
+        ("foo(1)", "bar", "foo(1)", 1),
+        ("= 1", "bar", "bar", 2),
+        ("= 1", "= 2", "= 1", 2),
+        ("= 1", "", None, 2),
+    ],
+    ids=["sound", "the model's own is sounder", "neither is sound", "the model alone would be silent"],
+)
+def test_a_copy_that_does_not_parse_gives_way(text: str, own: str, shown: str | None, asked: int) -> None:
+    engine = TwoMinds(text)
+    engine.own = own
+    found = Completer(engine).complete(hole(), Request())  # type: ignore[arg-type]
+    assert (found.text if isinstance(found, Suggestion) else None) == shown
+    assert len(engine.calls) == asked
+
+
+def test_what_was_copied_is_told_with_its_place() -> None:
+    found = Completer(TwoMinds("foo(1)")).complete(hole(), Request())  # type: ignore[arg-type]
+    assert isinstance(found, Suggestion)
+    assert explained(found) == ["copied 'foo(1)' from a.py, line 3 (file)"]
+
+
+def test_variants_for_measuring_ask_for_less() -> None:
+    engine = TwoMinds("foo(1)")
+    engine.own = "bar"
+    found = Completer(engine, use="model").complete(hole(), Request())  # type: ignore[arg-type]
+    assert isinstance(found, Suggestion)
+    assert found.text == "bar"
