@@ -197,7 +197,9 @@ def positions(
 def memory(
     *,
     model: Annotated[Path | None, typer.Option(help="Model folder; default: the one that ships.")] = None,
-    split: Annotated[str, typer.Option(help="validation or test.")] = "validation",
+    split: Annotated[
+        str, typer.Option(help="test; or validation, on whose projects the memory is fitted.")
+    ] = "test",
     cache: Annotated[Path, typer.Option(help="Where wheels are kept.")] = Path("runs/corpus/wheels"),
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many files of each project.")] = None,
     threads: Annotated[int, typer.Option(min=0, max=64, help="Threads of each server.")] = 1,
@@ -208,7 +210,7 @@ def memory(
 ) -> None:
     """Model alone, memory alone and both, through real servers at the pinned positions.
 
-    Example: tabwright eval memory --split test --json runs/memory.json
+    Example: tabwright eval memory --json runs/memory.json
     """
     import asyncio
     import json

@@ -93,7 +93,9 @@ class Completer:
             return Silence(reason=decision.reason)
         if hole.language in request.disabled:
             return Silence(reason=f"suggestions are switched off for {hole.language}")
-        shape = (decision.kind, request.max_lines)
+        # Other files' texts keep their hashes, so this costs nothing while they stand still.
+        others = hash((project and project.version, *(file.text for file in files)))
+        shape = (decision.kind, request.max_lines, others)
         known = self.cache.find(hole, shape)
         if known is not None:
             return Suggestion(text=known, tokens=0, stop_reason="cache")
@@ -162,17 +164,23 @@ class Completer:
         ask: Callable[[None], Completion],
     ) -> Suggestion | Silence:
         """The suggestion, or the model's own where the memory has led to code that does not parse."""
-        if isinstance(result, Silence) or not result.copied:
+        if isinstance(result, Silence) or not result.copied or result.stop_reason == "deadline":
             return result
-        errors = errors_with(hole, result.text)
+        if not errors_with(hole, result.text):
+            return result
+        # It is worth a look at the whole file now: at its pieces alone, sound code may look broken.
+        errors = errors_with(hole, result.text, everywhere=True)
         if not errors:
             return result
-        own = self._judge(ask(None), hole, decision, request)
-        if isinstance(own, Silence):
-            return result if request.invoked or request.cancelled() else own
-        if own.stop_reason == "deadline":
-            return result
-        return own if errors_with(hole, own.text) < errors else result
+        completion = ask(None)
+        own = self._judge(completion, hole, decision, request)
+        if completion.stop_reason in ("deadline", "cancelled"):
+            # Not kept in the cache: there was no time to judge it.
+            return replace(result, stop_reason="deadline")
+        if isinstance(own, Suggestion):
+            return own if errors_with(hole, own.text, everywhere=True) < errors else result
+        # What was broken before is not the suggestion's fault, and who asked gets what there is.
+        return result if request.invoked or errors <= errors_with(hole, "", everywhere=True) else own
 
     def _judge(
         self, completion: Completion, hole: Hole, decision: trigger.Decision, request: Request

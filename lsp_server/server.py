@@ -17,6 +17,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
+import os
 import re
 from typing import Any
 
@@ -55,7 +56,8 @@ class Protocol(LanguageServerProtocol):
     def lsp_text_document__did_open(self, params: types.DidOpenTextDocumentParams) -> None:
         """Keep the text."""
         opened = params.text_document
-        path = to_fs_path(opened.uri) or opened.uri.rsplit("/", 1)[-1]
+        path = to_fs_path(opened.uri)
+        path = os.path.realpath(path) if path else opened.uri.rsplit("/", 1)[-1]
         document = Document(path=path, language_id=opened.language_id, text=opened.text)
         self._server.service.open(opened.uri, document)
 
@@ -77,6 +79,7 @@ class Server(LanguageServer):
         super().__init__("tabwright", _version(), protocol_cls=Protocol, converter_factory=_converter)
         self.service = Service(self, flags, load)
         self.accepted: list[str] = []
+        self.client_has_folders = False  # it told of folders, if only that there are none
         self.loop: asyncio.AbstractEventLoop | None = None
         self._numbers = itertools.count(1)
 
@@ -103,6 +106,7 @@ def initialize(ls: Server, params: types.InitializeParams) -> None:
     ls.loop = asyncio.get_running_loop()
     ls.service.configure(params.initialization_options, at_start=True)
     agreed = ls.workspace.position_encoding
+    ls.client_has_folders = params.workspace_folders is not None
     ls.service.encoding = _ENCODINGS.get(str(getattr(agreed, "value", agreed)), "utf-16")
     _read_folders(ls)
     about_text = params.capabilities.text_document
@@ -114,6 +118,24 @@ def initialize(ls: Server, params: types.InitializeParams) -> None:
 async def initialized(ls: Server, params: types.InitializedParams) -> None:
     """Begin to load the model, now that initialize has been answered."""
     ls.service.start_loading()
+    about_workspace = ls.client_capabilities.workspace
+    watching = about_workspace.did_change_watched_files if about_workspace is not None else None
+    if watching is not None and watching.dynamic_registration:
+        everything = types.FileSystemWatcher(glob_pattern="**/*")
+        registration = types.Registration(
+            id="watched-files",
+            method=types.WORKSPACE_DID_CHANGE_WATCHED_FILES,
+            register_options=types.DidChangeWatchedFilesRegistrationOptions(watchers=[everything]),
+        )
+        await ls.client_register_capability_async(types.RegistrationParams(registrations=[registration]))
+
+
+def did_change_watched_files(ls: Server, params: types.DidChangeWatchedFilesParams) -> None:
+    """Have files read again that something else than the editor has changed."""
+    for change in params.changes:
+        path = to_fs_path(change.uri)
+        if path:
+            ls.service.saved(path)
 
 
 def did_change_folders(ls: Server, params: types.DidChangeWorkspaceFoldersParams) -> None:
@@ -222,6 +244,7 @@ def build(flags: Flags | None = None, load: Load = load_engine) -> Server:
     server.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)(did_change_configuration)
     server.feature(types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS)(did_change_folders)
     server.feature(types.TEXT_DOCUMENT_DID_SAVE)(did_save)
+    server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)(did_change_watched_files)
     # Without the options object the capability is not advertised, and no editor asks.
     server.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())(inline_completion)
     server.feature(STATUS)(status)
@@ -289,7 +312,7 @@ def _spot(position: types.Position) -> Spot:
 
 def _read_folders(ls: Server) -> None:
     uris = [folder.uri for folder in ls.workspace.folders.values()]
-    if ls.workspace.root_uri is not None:
+    if not uris and not ls.client_has_folders and ls.workspace.root_uri is not None:
         uris.append(ls.workspace.root_uri)
     ls.service.follow([path for uri in uris if (path := to_fs_path(uri))])
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 State = Literal["starting", "ready", "silent", "problem"]
 Load = Callable[[Path | None, int], "Engine"]  # folder and threads
+_MOST_PREPARED = 6
 Spot = tuple[int, int]  # line and column as the editor counts them
 
 log = logging.getLogger("lsp_server")
@@ -142,7 +144,7 @@ class Service:
     def saved(self, path: str) -> None:
         """A file has changed on disk: the project's index reads it again."""
         if self._workspace is not None:
-            self._workspace.changed(path)
+            self._workspace.changed(os.path.realpath(path))
 
     def close_document(self, uri: str) -> None:
         """Forget a document."""
@@ -161,16 +163,23 @@ class Service:
     def _prepare(self, documents: Sequence[Document]) -> None:
         """Have documents encoded for the memory before anybody asks."""
         if self.completer is not None:
-            for document in documents:
-                if len(document.text) <= context.LARGEST_NEIGHBOUR:
-                    text = context.with_lf(document.text)
-                    self._turns.background(partial(self.completer.engine.prepare, text))
+            known = self.completer.engine.release.languages
+            fit = [
+                document
+                for document in documents
+                if context.language_of(document) in known and len(document.text) <= context.LARGEST_NEIGHBOUR
+            ]
+            # An editor may restore dozens at once; those not prepared are encoded when they are needed.
+            for document in fit[-_MOST_PREPARED:]:
+                text = context.with_lf(document.text)
+                self._turns.background(partial(self.completer.engine.prepare, text))
 
     # The project
 
     def follow(self, folders: Sequence[str]) -> None:
         """The workspace's folders are these."""
-        self.folders = list(folders)
+        # As documents' paths are: the same file must have the same name in the index.
+        self.folders = [os.path.realpath(folder) for folder in folders]
         self._index()
 
     def _index(self) -> None:

@@ -17,6 +17,8 @@ _ABOVE = 3000  # characters
 _BELOW = 1500
 _CLOSERS = {"(": ")", "[": "]", "{": "}"}
 _LINE = re.compile(r"^([ \t]*)[^\s#)\]}]", re.MULTILINE)
+# Lines that belong to the one above, or to the one below: no piece begins or ends with them.
+_BEGINS_NOTHING = re.compile(r"[ \t]*(?:else|elif|except|finally)\b")
 
 
 def errors_with(hole: Hole, text: str, *, everywhere: bool = False) -> int:
@@ -55,7 +57,7 @@ def _above(hole: Hole) -> str:
         return hole.prefix
     above = hole.prefix[-_ABOVE:]
     above = above[above.find("\n") + 1 :]
-    lines = list(_LINE.finditer(above))
+    lines = [line for line in _LINE.finditer(above) if not _BEGINS_NOTHING.match(above, line.start())]
     if not lines:
         return above
     first = min(lines, key=lambda line: len(line.group(1)))
@@ -69,5 +71,11 @@ def _below(hole: Hole) -> str:
     if len(hole.suffix) <= _BELOW:
         return hole.suffix
     below = hole.suffix[:_BELOW]
+    below = below[: below.rfind("\n") + 1]
     starts = [line.start() for line in _LINE.finditer(below) if not line.group(1) and line.start()]
-    return below[: starts[-1] if starts else below.rfind("\n") + 1]
+    if not starts:
+        return below
+    cut = starts[-1]
+    while (line := below.rfind("\n", 0, max(0, cut - 1)) + 1) and below[line] == "@":
+        cut = line
+    return below[:cut]

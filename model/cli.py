@@ -43,7 +43,7 @@ def fit_memory(
     console.print(
         f"{facts['cursors']} places, {facts['tokens']:,} tokens, something found at {facts['found']:,}: "
         f"{facts['nats_per_token_model']:.3f} nats a token by the model alone, "
-        f"{facts['nats_per_token_both']:.3f} with the memory"
+        f"{facts['nats_per_token_both']:.3f} with the memory, on the tokens fitted"
     )
 
 

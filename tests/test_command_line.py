@@ -57,7 +57,7 @@ print(sorted({{m.partition(".")[0] for m in sys.modules}}), file=sys.stderr)
         assert f"'{heavy}'" not in done.stderr
 
 
-@pytest.mark.parametrize("name", [n for n in tabwright.COMMANDS if n not in ("data", "eval")])
+@pytest.mark.parametrize("name", [n for n in tabwright.COMMANDS if n not in ("data", "eval", "model")])
 def test_every_command_shows_an_example(name: str) -> None:
     assert f"Example: tabwright {name}" in " ".join(_run(name, "--help").stdout.split())
 
@@ -66,6 +66,11 @@ def test_every_command_shows_an_example(name: str) -> None:
     "names",
     [
         ("data", "build"),
+        ("data", "unpack"),
+        ("model", "fit-memory"),
+        ("eval", "memory"),
+        ("eval", "positions"),
+        ("eval", "bench", "memory"),
         ("eval", "humaneval"),
         ("eval", "bits"),
         ("eval", "bench", "engine"),
@@ -89,6 +94,9 @@ def test_every_sub_command_shows_an_example(names: tuple[str, str]) -> None:
         (("train", "--rate", "0"), "--rate 0.0 is out of range"),
         (("export", "no/checkpoint", "--out", "{tmp}/m"), "no/checkpoint"),
         (("eval", "humaneval", "--model", "no/model"), "no/model"),
+        (("model", "fit-memory", "no/model", "."), "no/model"),
+        (("data", "unpack", "{tmp}", "--split", "all"), "there is no split 'all'"),
+        (("eval", "memory", "--variants", "none"), "there is no variant 'none'"),
         (("eval", "bits", "--split", "train"), "no held-out split 'train'"),
         (("eval", "bench", "engine", "--shape", "100x6"), "--shape 100x6 is out of range"),
         (("eval", "bench", "engine", "--threads", "x"), "--threads 'x' is not a list of numbers"),

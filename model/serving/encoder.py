@@ -19,6 +19,7 @@ from model.tokenizer import Tokenizer
 # A line, with the blank ones behind it.
 _LINE = re.compile(r"[^\n]*\n(?:[^\S\n]*[\r\n])*|[^\n]+")
 _LINES_KEPT = 30_000
+_LONGEST_KEPT = 1000  # characters: a longer one that is typed at would be kept anew at each key
 _TEXTS_KEPT = 32
 
 
@@ -44,7 +45,8 @@ class LineEncoder:
                 piece = np.array(self._tokenizer.encode(line), self.dtype).tobytes()
                 if len(known) >= _LINES_KEPT:
                     known.clear()
-                known[line] = piece
+                if len(line) <= _LONGEST_KEPT:
+                    known[line] = piece
             pieces.append(piece)
         return np.frombuffer(b"".join(pieces), self.dtype)
 

@@ -97,7 +97,9 @@ class Memory:
         parts = [np.full(CONTEXT, encoder.separator, encoder.dtype)]
         starts = [CONTEXT]
         prefix = hole.prefix.removesuffix(pending)
-        cut = prefix.find("\n", len(prefix) - _NEAR) + 1 if len(prefix) > _NEAR else 0
+        cut = max(0, len(prefix) - _NEAR)
+        if cut:
+            cut = prefix.find("\n", cut) + 1 or cut  # a line may be longer than all that is searched
         above = encoder.encode(prefix[cut:])
         self._first_line = prefix.count("\n", 0, cut) + 1
         self._pending_lines = pending.count("\n")

@@ -8,6 +8,7 @@ while another looks up.
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,6 +27,8 @@ _MOST_SMALL = 2
 # A segment with a larger share of files that are gone is made anew.
 _MOST_GONE = 0.25
 _MOST_CROWDED = 2048  # places looked at in vain
+
+_NUMBERS = itertools.count()
 
 Flags = npt.NDArray[np.bool_]
 
@@ -59,6 +62,7 @@ class View:
         self, separator: int, segments: tuple[Segment, ...], dtype: type[np.unsignedinteger]
     ) -> None:
         self.segments = segments
+        self.number = next(_NUMBERS)
         self.tokens: Tokens = np.concatenate([np.zeros(0, dtype), *(s.tokens for s in segments)])
         self._separator = separator
         self._offsets = [0, *np.cumsum([len(s.tokens) for s in segments]).tolist()]
@@ -128,6 +132,11 @@ class Project:
         self._encoder = encoder
         self._lock = threading.Lock()
         self.view = self._viewed(())
+
+    @property
+    def version(self) -> int:
+        """Another number after every change."""
+        return self.view.number
 
     def add(self, files: Iterable[tuple[str, str]]) -> bool:
         """Add files (path, text) or replace them; False when not all of them found room."""

@@ -13,6 +13,7 @@ Pure. Not here: searching passages (memory.py), what they are worth (mixture.py)
 
 from __future__ import annotations
 
+import heapq
 import keyword
 import re
 from collections.abc import Iterator, Sequence
@@ -32,6 +33,9 @@ _NO_OUTLINE = bytes(code for code in range(256) if code >= 128 or not _OUTLINED.
 _ANY_NAME = ""  # in a shape; no lexeme is empty
 
 _NEAR = 400  # lines on either side of the cursor
+# Longer lines are data.
+_LONGEST_LINE = 300  # characters
+_MOST_READ = 60  # lines
 _MOST_LINES = 6  # that are compared
 _LEAST_LEXEMES = 12
 
@@ -74,12 +78,19 @@ def renamed(prefix: str, suffix: str, *, most: int = 3) -> list[Renamed]:
     below = suffix.split("\n", _NEAR + 1)[1 : _NEAR + 1]
     cursor = prefix.count("\n") + 1
     before = [line for line in above if line.strip()][-_MOST_LINES:]
-    if not before:
+    if not before or max(map(len, [*before, head])) > _LONGEST_LINE:
         return []
+    alike = [
+        (abs(first + index - cursor), first + index, lines[index], earlier)
+        for first, lines in ((cursor - len(above), above), (cursor + 1, below))
+        for index, earlier in _alike(lines, before)
+    ]
     found = []
-    for first, lines in ((cursor - len(above), above), (cursor + 1, below)):
-        for index, match in _matches(lines, before, head):
-            found.append((-match.lexemes, abs(first + index - cursor), first + index, match))
+    # In a table of a thousand like rows the nearest say enough.
+    for distance, line, source, earlier in heapq.nsmallest(_MOST_READ, alike):
+        match = _match(source, earlier, before, head)
+        if match is not None:
+            found.append((-match.lexemes, distance, line, match))
     passages: dict[str, Renamed] = {}
     for _, _, line, match in sorted(found):
         if match.rest not in passages:
@@ -91,18 +102,16 @@ def renamed(prefix: str, suffix: str, *, most: int = 3) -> list[Renamed]:
     return list(passages.values())
 
 
-def _matches(lines: Sequence[str], before: Sequence[str], head: str) -> Iterator[tuple[int, _Match]]:
-    """The lines that go on as the cursor's may, by index, with their match."""
+def _alike(lines: Sequence[str], before: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    """The lines, by index, that come after one like the last of those before, with the ones above them."""
+    lines = [line if len(line) <= _LONGEST_LINE else "" for line in lines]
     outlines = _outline("\n".join(lines)).split(b"\n")
     wanted = _outline(before[-1])
     visible = [index for index, line in enumerate(lines) if line.strip()]
     for place in range(1, len(visible)):
         # Nearly every line is ruled out here, without being read.
         if outlines[visible[place - 1]] == wanted:
-            earlier = [lines[index] for index in visible[max(0, place - len(before)) : place]]
-            match = _match(lines[visible[place]], earlier, before, head)
-            if match is not None:
-                yield visible[place], match
+            yield visible[place], [lines[index] for index in visible[max(0, place - len(before)) : place]]
 
 
 def _match(source: str, earlier: Sequence[str], before: Sequence[str], head: str) -> _Match | None:
@@ -193,7 +202,7 @@ def _last_lines(prefix: str, count: int) -> str:
     return prefix[at:]
 
 
-@lru_cache(maxsize=20_000)
+@lru_cache(4_000)
 def _read(line: str) -> _Line:
     found = list(_LEXEME.finditer(line))
     lexemes = tuple(one.group() for one in found)

@@ -9,7 +9,7 @@ import pytest
 
 from lsp_server import completer as module
 from lsp_server.completer import Completer, Request, Silence, Suggestion, explained
-from model.fim import Hole
+from model.fim import Hole, Snippet
 from model.serving.memory import Origin
 from model.serving.recall import Copied
 
@@ -135,7 +135,8 @@ class TwoMinds(FakeEngine):
         text = self.text if how["memory"] is not None else self.own
         origin = Origin(layer="file", path="a.py", line=3)
         copied = (Copied(start=0, end=len(text), origin=origin),) if how["memory"] is not None else ()
-        return SimpleNamespace(text=text, logprob=0.0, stop_reason="stop", tokens=1, copied=copied)
+        reason = "stop" if self.stop_reason == "end_of_text" else self.stop_reason
+        return SimpleNamespace(text=text, logprob=0.0, stop_reason=reason, tokens=1, copied=copied)
 
 
 @pytest.mark.parametrize(
@@ -144,9 +145,9 @@ class TwoMinds(FakeEngine):
         ("foo(1)", "bar", "foo(1)", 1),
         ("= 1", "bar", "bar", 2),
         ("= 1", "= 2", "= 1", 2),
-        ("= 1", "", None, 2),
+        ("= 1", "", "= 1", 2),
     ],
-    ids=["sound", "the model's own is sounder", "neither is sound", "the model alone would be silent"],
+    ids=["sound", "the model's own is sounder", "neither is sound", "nothing would be no better"],
 )
 def test_a_copy_that_does_not_parse_gives_way(text: str, own: str, shown: str | None, asked: int) -> None:
     engine = TwoMinds(text)
@@ -154,6 +155,31 @@ def test_a_copy_that_does_not_parse_gives_way(text: str, own: str, shown: str | 
     found = Completer(engine).complete(hole(), Request())  # type: ignore[arg-type]
     assert (found.text if isinstance(found, Suggestion) else None) == shown
     assert len(engine.calls) == asked
+
+
+def test_a_copy_that_breaks_what_was_sound_is_not_shown_unless_asked_for() -> None:
+    engine = TwoMinds("y = = 2")
+    assert isinstance(Completer(engine).complete(hole("x = 1\n"), Request()), Silence)  # type: ignore[arg-type]
+    asked = Completer(engine).complete(hole("x = 1\n"), Request(invoked=True))  # type: ignore[arg-type]
+    assert isinstance(asked, Suggestion)
+
+
+def test_there_is_no_second_opinion_on_what_a_deadline_cut() -> None:
+    engine = TwoMinds("= 1")
+    engine.stop_reason = "deadline"
+    found = Completer(engine).complete(hole(), Request())  # type: ignore[arg-type]
+    assert isinstance(found, Suggestion)
+    assert len(engine.calls) == 1
+
+
+def test_other_files_that_changed_are_asked_about_anew() -> None:
+    engine = TwoMinds("foo(1)")
+    completer = Completer(engine)  # type: ignore[arg-type]
+    completer.complete(hole(), Request(), files=[Snippet(path="b.py", text="a")])
+    completer.complete(hole(), Request(), files=[Snippet(path="b.py", text="a")])
+    assert len(engine.calls) == 1
+    completer.complete(hole(), Request(), files=[Snippet(path="b.py", text="b")])
+    assert len(engine.calls) == 2
 
 
 def test_what_was_copied_is_told_with_its_place() -> None:
