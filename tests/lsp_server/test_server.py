@@ -334,6 +334,31 @@ async def test_the_workspace_is_read_and_a_saved_file_again(editor: Editor, tmp_
     assert "first" not in told
 
 
+async def test_a_file_that_another_program_changed_is_read_again(editor: Editor, tmp_path: Path) -> None:
+    file = tmp_path / "b.py"
+    file.write_text("first = 1\n", encoding="utf-8")
+    editor.open("a.py", "x = ")
+    changes = [types.FileEvent(uri=editor.uri("b.py"), type=types.FileChangeType.Created)]
+    params = types.DidChangeWatchedFilesParams(changes=changes)
+    editor._client.workspace_did_change_watched_files(params)
+    await remembered(editor, "project {'b.py': 'first = 1\\n'}")
+    file.unlink()
+    editor._client.workspace_did_change_watched_files(params)
+    await remembered(editor, "project {}")
+
+
+async def test_a_folder_behind_a_link_is_the_folder(tmp_path: Path) -> None:
+    """Or the open file would be copied from its version on disk, under another name."""
+    real = tmp_path / "real"
+    (real / "pkg").mkdir(parents=True)
+    (real / "pkg" / "a.py").write_text("first = 1\n", encoding="utf-8")
+    (tmp_path / "link").symlink_to(real)
+    async with fake_editor(tmp_path / "link") as editor:
+        editor.folder = real  # some editors tell documents by their real path
+        editor.open("pkg/a.py", "x = ")
+        await remembered(editor, "project {'pkg/a.py': 'first = 1\\n'}", path="pkg/a.py")
+
+
 async def test_a_closed_document_is_read_from_the_disk_again(editor: Editor, tmp_path: Path) -> None:
     """What was written while it was open, by whichever program, counts from then on."""
     file = tmp_path / "b.py"

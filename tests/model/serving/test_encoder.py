@@ -115,3 +115,11 @@ def test_a_carriage_return_behind_a_line_end_belongs_to_it():
     learnt = Tokenizer.train(lambda: iter(["a\n\r" * 50]), vocabulary=280)
     assert b"\n\r" in learnt.token_bytes
     assert LineEncoder(learnt).encode("a\n\rb\n").tolist() == learnt.encode("a\n\rb\n")
+
+
+def test_a_line_too_long_to_be_anyones_is_encoded_and_not_kept(tokenizer):
+    encoder = LineEncoder(tokenizer)
+    text = "x = [" + "1, " * 1000
+    for typed in range(5):
+        assert encoder.encode(text + "2" * typed).tolist() == tokenizer.encode(text + "2" * typed)
+    assert not encoder._lines

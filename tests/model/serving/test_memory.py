@@ -292,3 +292,14 @@ def test_the_hole_takes_no_room_from_other_documents(encoder, monkeypatch):
     files = [Snippet(path=HERE, text="x" * 30), Snippet(path="o.py", text="needle = 1\n")]
     memory = Memory(encoder, hole("needle"), files=files)
     assert len(memory.find(memory.context).places) == 1
+
+
+def test_a_line_longer_than_all_that_is_searched_is_searched_at_its_end(tokenizer):
+    """And no further: the cost of a request must not grow with the file."""
+    encoder = LineEncoder(tokenizer)
+    prefix = "first\nx = [" + "1, " * 40_000 + "alpha, beta, alpha, "
+    memory = Memory(encoder, Hole(path="a.py", language="python", prefix=prefix, suffix=""))
+    assert memory.tokens < len(tokenizer.encode(prefix))
+    found = memory.find(memory.context)
+    assert len(found.places)
+    assert memory.origin(int(found.layers[0]), int(found.places[0])).line == 2

@@ -194,3 +194,16 @@ def test_the_memory_offers_the_rest_and_nothing_before_it(tokenizer, typed):
     assert set(alone.find(memory.context).layers.tolist()) == {RENAMED}
     others = [layer for layer in LAYERS if layer != "renamed"]
     assert RENAMED not in Memory(encoder, hole, pending=pending, layers=others).find(memory.context).layers
+
+
+def test_tables_and_long_lines_cost_little(monkeypatch):
+    """A document of a thousand like rows must not hold a request up."""
+    read = []
+    real = renaming._match
+    monkeypatch.setattr(renaming, "_match", lambda *given: read.append(given) or real(*given))
+    rows = "".join(f"row_{i} = [" + ", ".join(f"name_{i}_{j}" for j in range(20)) + "]\n" for i in range(400))
+    renaming.renamed(rows + "row_400 = [", "\n" + rows)
+    assert len(read) <= renaming._MOST_READ
+    read.clear()
+    assert renaming.renamed("a = 1\n" + "x = " + "[1, 2], " * 100 + "\n" + "y = ", "") == []
+    assert not read
