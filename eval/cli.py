@@ -213,6 +213,7 @@ def memory(
     Example: tabwright eval memory --json runs/memory.json
     """
     import asyncio
+    import importlib.util
     import json
     from dataclasses import replace
 
@@ -224,6 +225,8 @@ def memory(
     from eval import memory_gates, memory_tables, positions
     from model.errors import ConfigError
 
+    if importlib.util.find_spec("rapidfuzz") is None:
+        raise ConfigError("rapidfuzz not installed; run: pip install 'tabwright[eval]'")
     names = tuple(memory_gates.VARIANTS) if variants is None else tuple(variants.split(";"))
     if unknown := [name for name in names if name not in memory_gates.VARIANTS]:
         raise ConfigError(f"there is no variant {unknown[0]!r}; use {'; '.join(memory_gates.VARIANTS)}")

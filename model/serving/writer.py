@@ -153,15 +153,8 @@ class Writer:
 
     def distribution(self, logits: Scores) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
         """Ids of the tokens that may come next and their log probabilities; the memory has its part."""
-        allowed = self.allowed()
-        ids = np.arange(len(logits)) if allowed is None else allowed
-        best = int(logits.argmax())
-        mixed = self._mixed(logits, best) if self._mixes else None
-        if mixed is None:
-            return ids, log_probabilities(logits[ids])
-        chances = mixed.alone * np.exp(logits.astype(np.float64) - logits[best])
-        chances[mixed.offer.tokens] += mixed.offered
-        return ids, log_probabilities(np.log(chances[ids] + _LEAST_CHANCE))
+        mixed = self._mixed(logits, int(logits.argmax())) if self._mixes else None
+        return _distribution(logits, mixed, self.allowed())
 
     def _mixed(self, logits: Scores, best: int) -> _Mixed | None:
         """What memory and model have to say; None where the memory has nothing."""
@@ -198,7 +191,7 @@ class Writer:
                 return best, math.log(alone)
             logprob = math.log(chance)
         else:
-            ids, scores = self.distribution(logits)
+            ids, scores = _distribution(logits, mixed, allowed)
             at = self._choose(scores)
             token, logprob = int(ids[at]), float(scores[at])
             found = np.flatnonzero(offer.tokens == token)
@@ -212,3 +205,15 @@ class Writer:
     def _choose(self, scores: Scores) -> int:
         rules = self._rules
         return choose(scores, temperature=rules.temperature, top_p=rules.top_p, random=self._random)
+
+
+def _distribution(
+    logits: Scores, mixed: _Mixed | None, allowed: np.ndarray | None
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Ids of the allowed tokens and their log probabilities."""
+    ids = np.arange(len(logits)) if allowed is None else allowed
+    if mixed is None:
+        return ids, log_probabilities(logits[ids])
+    chances = mixed.alone * np.exp(logits.astype(np.float64) - logits.max())
+    chances[mixed.offer.tokens] += mixed.offered
+    return ids, log_probabilities(np.log(chances[ids] + _LEAST_CHANCE))
