@@ -57,6 +57,9 @@ def train(
     optimizer: Annotated[str | None, typer.Option(help="muon or adamw; the preset's when not given.")] = None,
     rate: Annotated[float, typer.Option(help="Factor on the preset's learning rates.")] = 1.0,
     compile: Annotated[bool | None, typer.Option(help="Compile with torch.compile.")] = None,  # noqa: A002
+    new_data: Annotated[
+        bool, typer.Option("--new-data", help="Go on with other shards of the same tokenizer.")
+    ] = False,
 ) -> None:
     """Train a model on token shards. Stop it at any time: the same command goes on where it was.
 
@@ -82,7 +85,7 @@ def train(
     if compile is not None:
         config = replace(config, compile=compile)
     console = Console()
-    folder = run(config, data, out, console=console)
+    folder = run(config, data, out, new_data=new_data, console=console)
     console.print(f"checkpoint: {folder}")
 
 

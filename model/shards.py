@@ -63,4 +63,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     needed = {"fingerprint", "config", "tokenizer", "corpus"}
     if not isinstance(manifest, dict) or not needed <= manifest.keys():
         raise DataError(f"{path} is not a manifest of shards; run `tabwright data build` again")
+    corpus = manifest["corpus"]
+    if isinstance(corpus, dict) and "language" in corpus:  # of one language, as it was written before
+        corpus["languages"] = [corpus.pop("language")]
     return manifest

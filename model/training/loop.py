@@ -37,18 +37,23 @@ def has_fast_bfloat16(device: torch.device) -> bool:
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
-def train(config: TrainConfig, data: Path, out: Path, *, console: Console | None = None) -> Path:
+def train(
+    config: TrainConfig, data: Path, out: Path, *, new_data: bool = False, console: Console | None = None
+) -> Path:
     """Train to `config.steps`, resuming from `out` if a state is there. Returns the checkpoint folder.
 
+    A resumed run keeps its shards, unless `new_data` says that it goes on with others of the same tokenizer.
     Raises DataError for shards that do not fit, ConfigError for a resumed run with another configuration.
     """
-    run = _Run(config, data, out, console or Console())
+    run = _Run(config, data, out, console or Console(), new_data=new_data)
     run.go()
     return run.finish()
 
 
 class _Run:
-    def __init__(self, config: TrainConfig, data: Path, out: Path, console: Console) -> None:
+    def __init__(
+        self, config: TrainConfig, data: Path, out: Path, console: Console, *, new_data: bool = False
+    ) -> None:
         self.config, self.data, self.out, self.console = config, data, out, console
         out.mkdir(parents=True, exist_ok=True)
         self.manifest = read_manifest(data)
@@ -77,18 +82,30 @@ class _Run:
         self.objective = network.Objective(self.network, self.tokenizer.fim_pad)
         self.forward = torch.compile(self.objective, dynamic=False) if config.compile else self.objective
         self.step, self.tokens, self.seconds = 0, 0, 0.0
-        self._resume()
+        self.first_step = 0  # of those that read these shards
+        self.earlier: list[dict[str, Any]] = []  # corpora read before these shards
+        self._resume(new_data)
         save_config(self.config, out / "config.json")
 
-    def _resume(self) -> None:
+    def _resume(self, new_data: bool) -> None:
         state = checkpoint.load_state(self.out)
         if state is None:
             self._keep_metrics()
             return
-        if (state["tokenizer"], state.get("shards", self.shards)) != (self.tokenizer.sha256, self.shards):
+        if state["tokenizer"] != self.tokenizer.sha256:
             raise DataError(
-                f"{self.out} was trained on other shards than {self.data}; use another --out folder"
+                f"{self.out} was trained with another tokenizer than that of {self.data}; build the data with "
+                "--tokenizer, or use another --out folder"
             )
+        self.first_step, self.earlier = state.get("first_step", 0), json.loads(state.get("earlier", "[]"))
+        if state.get("shards", self.shards) != self.shards:
+            if not new_data:
+                raise DataError(
+                    f"{self.out} was trained on other shards than {self.data}; say --new-data to go on with "
+                    "these, or use another --out folder"
+                )
+            self.earlier.append({"corpus": json.loads(state.get("corpus", "{}")), "until_step": state["step"]})
+            self.first_step = state["step"]
         self.config = continued(from_json(json.loads(state["config"])), self.config, state["step"])
         self.network.load_state_dict(state["network"])
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
@@ -112,6 +129,9 @@ class _Run:
                 "config": json.dumps(asdict(self.config)),
                 "tokenizer": self.tokenizer.sha256,
                 "shards": self.shards,
+                "corpus": json.dumps(self.manifest["corpus"]),
+                "first_step": self.first_step,
+                "earlier": json.dumps(self.earlier),
                 "network": self.network.state_dict(),
                 "optimizers": [o.state_dict() for o in self.optimizers],
                 "rng": torch.get_rng_state(),
@@ -180,7 +200,7 @@ class _Run:
 
     def _one_step(self) -> tuple[float, int]:
         optim.set_rate(self.optimizers, self.config.rate(self.step))
-        rows = self.batches.at(self.step)
+        rows = self.batches.at(self.step - self.first_step)
         targets = int((rows[:, 1:] != self.tokenizer.fim_pad).sum())
         total = 0.0
         for micro in torch.split(rows, self.config.micro_rows):
@@ -211,6 +231,12 @@ class _Run:
         size = len(self.tokenizer.decode_bytes(int(t) for t in self.valid.flatten()))
         return {"valid_loss": round(nats / targets, 4), "bits_per_byte": round(nats / math.log(2) / size, 4)}
 
+    def _corpus(self) -> dict[str, Any]:
+        """What the model has read: these shards' corpus, and those before it with their last steps."""
+        own = self.manifest["corpus"]
+        licenses = {*own["licenses"], *(one for e in self.earlier for one in e["corpus"].get("licenses", []))}
+        return {**own, "licenses": sorted(licenses), **({"earlier": self.earlier} if self.earlier else {})}
+
     def finish(self) -> Path:
         """Write the checkpoint folder and the curve."""
         curve = list(self.metrics())
@@ -224,9 +250,9 @@ class _Run:
         shape = self.config.shape
         record = {
             "tokenizer_sha256": self.tokenizer.sha256,
-            "corpus": self.manifest["corpus"],
+            "corpus": self._corpus(),
             "corpus_config": self.manifest["config"],
-            "languages": [self.manifest["corpus"]["language"]],
+            "languages": self.manifest["corpus"]["languages"],
             "window": self.batches.length,
             "neighbours": self.manifest["config"]["holes"]["neighbours"] > 0,
             "recipe": asdict(self.config),

@@ -12,7 +12,7 @@ import torch
 from rich.console import Console
 
 from model.errors import ConfigError, DataError, ModelError
-from model.shards import MANIFEST, shard_name, write_shard
+from model.shards import MANIFEST, read_manifest, shard_name, write_shard
 from model.tokenizer import Tokenizer
 from model.training import loop
 from model.training.batches import Batches
@@ -134,8 +134,41 @@ def test_other_shards_are_refused_on_resuming(shards: Path, tmp_path: Path) -> N
     shutil.copytree(shards, other)
     manifest = json.loads((other / MANIFEST).read_text(encoding="utf-8"))
     (other / MANIFEST).write_text(json.dumps({**manifest, "fingerprint": "e" * 64}), encoding="utf-8")
-    with pytest.raises(DataError, match="was trained on other shards than"):
+    with pytest.raises(DataError, match=r"was trained on other shards than .* say --new-data"):
         loop.train(_config(2), other, tmp_path / "run", console=QUIET)
+
+
+def test_a_run_goes_on_with_new_shards_from_their_first_row(shards: Path, tmp_path: Path) -> None:
+    """Also when it is stopped again; the record names both corpora and the licences of both."""
+    import shutil
+
+    out, other = tmp_path / "run", tmp_path / "shards"
+    loop.train(_config(2), shards, out, console=QUIET)
+    shutil.copytree(shards, other)
+    manifest = json.loads((other / MANIFEST).read_text(encoding="utf-8"))
+    before = read_manifest(shards)["corpus"]
+    manifest["corpus"]["licenses"] = ["CC0-1.0"]
+    (other / MANIFEST).write_text(json.dumps({**manifest, "fingerprint": "e" * 64}), encoding="utf-8")
+    read: list[int] = []
+    for steps in (3, 4):
+        run = loop._Run(_config(steps), other, out, QUIET, new_data=steps == 3)
+        run.batches.at = lambda step, real=run.batches.at: (read.append(step), real(step))[1]  # type: ignore[method-assign]
+        run.go()
+        run.save()
+    assert read == [0, 1]
+    corpus = json.loads((run.finish() / "training.json").read_text(encoding="utf-8"))["corpus"]
+    assert corpus["licenses"] == sorted({"CC0-1.0", *before["licenses"]})
+    assert corpus["earlier"] == [{"corpus": before, "until_step": 2}]
+
+
+def test_shards_of_another_tokenizer_are_refused_even_as_new_data(shards: Path, tmp_path: Path) -> None:
+    run = loop._Run(_config(1), shards, tmp_path / "run", QUIET)
+    run.go()
+    state = tmp_path / "run" / "state.pt"
+    saved = torch.load(state, weights_only=True)
+    torch.save({**saved, "tokenizer": "f" * 64}, state)
+    with pytest.raises(DataError, match="with another tokenizer"):
+        loop.train(_config(2), shards, tmp_path / "run", new_data=True, console=QUIET)
 
 
 def test_a_gradient_that_is_not_finite_leaves_weights_and_state_sound(
