@@ -37,7 +37,7 @@ $(VENV)/.serve: pyproject.toml constraints.txt | $(BIN)/python$(EXE)
 	$(BIN)/python -c "open('$(VENV)/.serve', 'w').close()"
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python$(EXE)
-	$(PIP) install --quiet --constraint constraints.txt --editable ".[cpu,data,train,eval,dev]"
+	$(PIP) install --quiet --constraint constraints.txt --editable ".[cpu,data,hub,ray,train,eval,dev]"
 	$(BIN)/python -c "open('$(VENV)/.dev', 'w').close()"
 
 clean:

@@ -86,8 +86,8 @@ def _stutter(text: str) -> int | None:
 
 
 def _line_limit(text: str, max_lines: int) -> int | None:
-    """The end of the last line allowed; a line end before the first line does not count."""
-    at = len(text) - len(text.lstrip("\n"))
+    """The end of the last line allowed; blank lines before the first line do not count."""
+    at = len(text) - len(text.lstrip())
     for _ in range(max_lines):
         at = text.find("\n", at) + 1
         if at == 0:
@@ -158,8 +158,7 @@ def _without_mixed_indentation(text: str, hole: Hole) -> str:
 
 def _without_empty_block(text: str, language: str) -> str:
     """Drop last lines that open a block and have no body, unless they are all there is."""
-    openers = "|".join(sorted(syntax.language(language).block_openers))
-    empty = re.compile(rf"\n[ \t]*(?:{openers})\b[^\n]*:\s*\Z")
+    empty = re.compile(rf"\n[ \t]*{syntax.language(language).opening_line}\s*\Z")
     while (found := empty.search(text)) and text[: found.start()].strip():
         text = text[: found.start()]
     return text

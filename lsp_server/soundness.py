@@ -15,7 +15,6 @@ from model.fim import Hole
 
 _ABOVE = 3000  # characters
 _BELOW = 1500
-_CLOSERS = {"(": ")", "[": "]", "{": "}"}
 _LINE = re.compile(r"^([ \t]*)[^\s#)\]}]", re.MULTILINE)
 # Lines that belong to the one above, or to the one below: no piece begins or ends with them.
 _BEGINS_NOTHING = re.compile(r"[ \t]*(?:else|elif|except|finally)\b")
@@ -31,20 +30,12 @@ def errors_with(hole: Hole, text: str, *, everywhere: bool = False) -> int:
     if below.strip():
         return _errors(whole + below, hole.language)
     least = 0
-    for tail in _tails(whole, hole.language):
+    for tail in syntax.endings(whole, hole.language):
         errors = _errors(whole.rstrip() + tail, hole.language)
         if not errors:
             return 0
         least = min(least or errors, errors)
     return least
-
-
-def _tails(text: str, language: str) -> list[str]:
-    """What may finish a text that stops anywhere between two tokens."""
-    last = text[text.rstrip().rfind("\n") + 1 :]
-    line = "\n" + last[: len(last) - len(last.lstrip())]
-    closers = "".join(_CLOSERS[one] for one in reversed(syntax.lexical(text, language).brackets))
-    return ["", *(closers + tail.replace("\n", line) for tail in syntax.language(language).tails)]
 
 
 def _errors(text: str, language: str) -> int:

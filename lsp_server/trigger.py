@@ -29,13 +29,6 @@ Kind = Literal["none", "line", "block"]
 
 _DOCSTRING = re.compile(r"\s*[rR]?('''|\"\"\")")
 _ENDS_DOCSTRING = re.compile(r"('''|\"\"\")\s*$")
-# Where a statement begins that is outside every bracket and string, or nearly always. Prose in docstrings may
-# begin a line with "if" or "from", hence the rest of the line.
-_FRESH_START = re.compile(
-    r"^[ \t]*(?:(?:async )?def \w+[ \t]*[(\[]|class \w+[ \t]*[(:\[])"
-    r"|^@\w|^import \w|^from \S+ import |^(?:if|for|with) .*:$",
-    re.MULTILINE,
-)
 _READ_BACK = 8000  # characters
 _WITHIN_WORD = re.compile(r"\w\Z")
 
@@ -66,14 +59,16 @@ def decide(hole: Hole, languages: Collection[str]) -> Decision:
         return Decision(kind="line", reason="the cursor is within a string")
     if not head.strip():
         return Decision(kind="block", reason="the line is empty")
-    if head.lstrip().startswith(syntax.language(hole.language).line_comment):
+    entry = syntax.language(hole.language)
+    if head.lstrip().startswith(entry.line_comment):
         return Decision(kind="block", reason="the line is a comment")
-    if state.brackets or state.inside == "comment":
+    ends_open = head.rstrip().endswith(entry.opens_block)
+    if state.inside == "comment" or (state.brackets and not (entry.braces and ends_open)):
         return Decision(kind="line", reason="the line has begun")
     logical = logical_line(hole)
     indentation = _indentation(logical)
     word = (re.match(r"\w*", logical.lstrip()) or [""])[0]
-    opens = head.rstrip().endswith(":") and word in syntax.language(hole.language).block_openers
+    opens = ends_open and (not entry.block_openers or word in entry.block_openers)
     if not opens and not (_DOCSTRING.match(logical) and _ENDS_DOCSTRING.search(head)):
         return Decision(kind="line", reason="the line has begun")
     depth = syntax.indentation(logical) + opens
@@ -105,7 +100,7 @@ def logical_line(hole: Hole) -> str:
 def recent_text(hole: Hole) -> str:
     """The end of the prefix, from the last place that surely begins afresh."""
     recent = hole.prefix[-_READ_BACK:]
-    starts = [found.start() for found in _FRESH_START.finditer(recent)]
+    starts = [found.start() for found in syntax.language(hole.language).fresh_start.finditer(recent)]
     return recent[starts[-1] :] if starts else recent
 
 
@@ -115,9 +110,10 @@ def _indentation(line: str) -> str:
 
 def _indentation_step(hole: Hole, indentation: str) -> str:
     """What one level of indentation is in this file: that of its first indented block."""
-    words = "|".join(sorted(syntax.language(hole.language).block_openers))
+    entry = syntax.language(hole.language)
+    comment = f"(?:{re.escape(entry.line_comment)}[^\\n]*)?"
     block = re.compile(
-        rf"^([ \t]*)(?:{words})\b[^\n]*:[ \t]*(?:#[^\n]*)?\n(?:[ \t]*\n)*(\1[ \t]+)\S", re.MULTILINE
+        rf"^([ \t]*){entry.opening_line}[ \t]*{comment}\n(?:[ \t]*\n)*(\1[ \t]+)\S", re.MULTILINE
     )
     found = block.search(hole.prefix) or block.search(hole.suffix)
     if found is not None:

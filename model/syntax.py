@@ -1,141 +1,68 @@
-"""Syntax by tree-sitter: one registry entry per language, and pure functions over a parsed text.
+"""Syntax by tree-sitter: pure functions over a parsed text, the same for every language.
 
 The pipeline cuts chunks and holes with it, the server decides with it where a completion may stand and
 where it ends. All offsets are **characters** of the text as Python counts them; tree-sitter's UTF-8 bytes
 stay in here.
 Line ends are LF. Broken text parses too: tree-sitter always gives a tree, with ERROR nodes in it.
 
-Not here: what is done with a place (data_pipeline/holes.py, lsp_server/trigger.py).
+Not here: what is known of each language (model/languages/), half-typed text (model/lines.py, whose functions
+are offered here too), what a file imports and defines (model/outline.py), what is done with a place
+(data_pipeline/holes.py, lsp_server/trigger.py).
 """
 
 from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Callable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
-from itertools import accumulate
-from pathlib import PurePosixPath
-from typing import Literal, NamedTuple
+from importlib import import_module
+from typing import NamedTuple
 
 import tree_sitter
 
-from model.errors import DataError
-
-HoleKind = Literal["definition", "block", "statement", "arguments", "expression", "docstring"]
-Inside = Literal["string", "comment"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Language:
-    """All that Tabwright knows of one language. To add a language, add an entry to `_LANGUAGES`.
-
-    `lexicon` has the groups comment, string, unclosed (a string whose end is missing), opener and closer: it
-    serves where a text is half-typed and a tree says little.
-    """
-
-    name: str
-    extensions: tuple[str, ...]
-    line_comment: str
-    grammar: Callable[[], object]
-    definitions: frozenset[str]
-    blocks: frozenset[str]
-    compounds: frozenset[str]  # nodes that can hold definitions without being one
-    holes: Mapping[str, HoleKind]
-    lexicon: re.Pattern[str]
-    continuations: tuple[str, ...]  # words that carry a statement on at its own indentation
-    definition_words: tuple[str, ...]
-    decorations: tuple[str, ...]  # how lines begin that belong to the statement below
-    tails: tuple[str, ...]  # what makes a statement whole whose last bracket is closed; lines as deep as it
-    opener: str  # a line that any block may follow
-    block_openers: frozenset[str]  # first words of the statements that a colon and a block may follow
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-def _python_grammar() -> object:
-    import tree_sitter_python
-
-    return tree_sitter_python.language()
-
-
-_PYTHON = Language(
-    name="python",
-    extensions=(".py", ".pyi", ".pyw"),
-    line_comment="#",
-    grammar=_python_grammar,
-    definitions=frozenset({"function_definition", "class_definition", "decorated_definition"}),
-    blocks=frozenset({"block"}),
-    compounds=_words(
-        "if_statement elif_clause else_clause for_statement while_statement try_statement except_clause "
-        "finally_clause with_statement match_statement case_clause ERROR"
-    ),
-    holes={
-        "function_definition": "definition",
-        "class_definition": "definition",
-        "decorated_definition": "definition",
-        "block": "block",
-        "argument_list": "arguments",
-        **dict.fromkeys(
-            _words(
-                "expression_statement return_statement assert_statement raise_statement delete_statement "
-                "import_statement import_from_statement global_statement nonlocal_statement if_statement "
-                "for_statement while_statement with_statement try_statement match_statement"
-            ),
-            "statement",
-        ),
-        **dict.fromkeys(
-            _words(
-                "call attribute subscript binary_operator boolean_operator comparison_operator not_operator "
-                "unary_operator conditional_expression lambda list dictionary set tuple list_comprehension "
-                "dictionary_comprehension set_comprehension generator_expression await keyword_argument"
-            ),
-            "expression",
-        ),
-    },
-    lexicon=re.compile(
-        r"""
-        (?P<comment>\#[^\n]*)
-        |(?P<string>'''[^'\\]*(?:(?:\\.|'(?!''))[^'\\]*)*'''
-                   |\"{3}[^"\\]*(?:(?:\\.|"(?!""))[^"\\]*)*\"{3}
-                   |(?!'''|\"{3})(?:'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"))
-        |(?P<unclosed>'''.*|\"{3}.*|["'](?:\\.|[^\\\n])*\\?)
-        |(?P<opener>[(\[{])
-        |(?P<closer>[)\]}])
-        """,
-        re.VERBOSE | re.DOTALL,
-    ),
-    continuations=("elif", "else", "except", "finally"),
-    definition_words=("def", "class", "async"),
-    decorations=("#", "@"),
-    tails=("", " pass", ": pass", " pass\nfinally: pass", "\ndef _(): pass"),
-    opener="if True:",
-    block_openers=_words("def class if elif else for while with try except finally async match case"),
+from model.errors import ConfigError
+from model.languages.entry import HoleKind, Language
+from model.languages.registry import language, language_of, languages
+from model.lines import (
+    Inside,
+    Lexical,
+    block_end,
+    endings,
+    header_comment,
+    indentation,
+    last_logical_line,
+    lexical,
 )
-_LANGUAGES = {entry.name: entry for entry in (_PYTHON,)}
-_BY_EXTENSION = {ending: entry.name for entry in _LANGUAGES.values() for ending in entry.extensions}
 
-
-def languages() -> tuple[str, ...]:
-    """Names of all registered languages."""
-    return tuple(_LANGUAGES)
-
-
-def language(name: str) -> Language:
-    """The entry of a language. Raises DataError for one that is not registered."""
-    try:
-        return _LANGUAGES[name]
-    except KeyError:
-        known = ", ".join(_LANGUAGES)
-        raise DataError(f"the language {name!r} is not supported; supported are: {known}") from None
-
-
-def language_of(path: str) -> str | None:
-    """The language of a file by the end of its name, or None. Either kind of slash will do."""
-    return _BY_EXTENSION.get(PurePosixPath(path.replace("\\", "/")).suffix.lower())
+__all__ = [
+    "HoleKind",
+    "Inside",
+    "Language",
+    "Lexical",
+    "Node",
+    "Tree",
+    "block_end",
+    "boundaries",
+    "comment_share",
+    "comments_and_strings",
+    "documentation",
+    "endings",
+    "error_spans",
+    "header_comment",
+    "in_string_or_comment",
+    "indentation",
+    "language",
+    "language_of",
+    "languages",
+    "last_logical_line",
+    "lexical",
+    "nodes",
+    "parse",
+    "share_of_errors",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,39 +72,49 @@ class Tree:
     text: str
     language: Language
     root: tree_sitter.Node
-    _characters: array[int] | None = field(
-        default=None, repr=False
-    )  # characters before each byte; None: ASCII
+    # Where the bytes are that begin no character, in order; None where there are none.
+    _continuing: array[int] | None = field(default=None, repr=False)
 
     def character(self, byte: int) -> int:
-        """The character offset of a byte offset."""
-        return byte if self._characters is None else self._characters[byte]
+        """The character offset of a byte offset; within a character, that of its end."""
+        return byte if self._continuing is None else byte - bisect_left(self._continuing, byte)
 
     def byte(self, character: int) -> int:
         """The byte offset of a character offset."""
-        if self._characters is None:
+        if self._continuing is None:
             return character
         return len(self.text[:character].encode("utf-8", "replace"))
 
 
 @cache
 def _grammar(name: str) -> tree_sitter.Language:
-    # The grammars hand out a capsule, which tree-sitter's stub calls object.
-    return tree_sitter.Language(language(name).grammar())
+    module, function = language(name).grammar.split(":")
+    try:
+        capsule = getattr(import_module(module), function)()
+    except ImportError:
+        package = module.replace("_", "-")
+        raise ConfigError(
+            f"the grammar of {name} is not installed; install it with `pip install {package}`"
+        ) from None
+    return tree_sitter.Language(capsule)
 
 
 def parse(text: str, language_name: str) -> Tree:
-    """Parse a text; never fails on broken code. Raises DataError for an unknown language."""
+    """Parse a text; never fails on broken code.
+
+    Raises DataError for an unknown language, ConfigError for one whose grammar is not installed.
+    """
     entry = language(language_name)
     # A lone surrogate, which JSON can carry, becomes "?": one character stays one character.
     data = text.encode("utf-8", "replace")
     root = tree_sitter.Parser(_grammar(entry.name)).parse(data).root_node
     if len(data) == len(text):
         return Tree(text=text, language=entry, root=root)
-    characters = array("I", [0])
-    characters.extend(accumulate((byte & 0xC0) != 0x80 for byte in data))
-    # Within a character the count already includes it; tree-sitter never cuts there.
-    return Tree(text=text, language=entry, root=root, _characters=characters)
+    continuing = array("I", (match.start() for match in _CONTINUING.finditer(data)))
+    return Tree(text=text, language=entry, root=root, _continuing=continuing)
+
+
+_CONTINUING = re.compile(rb"[\x80-\xbf]")
 
 
 class Node(NamedTuple):
@@ -188,28 +125,57 @@ class Node(NamedTuple):
     end: int
 
 
+@cache
+def _hole_kinds(language_name: str) -> dict[int, HoleKind]:
+    """The kind of hole by the grammar's number of a node, which is read faster than its name."""
+    grammar, entry = _grammar(language_name), language(language_name)
+    kinds: dict[int, HoleKind] = {}
+    for name, kind in entry.holes.items():
+        number = grammar.id_for_node_kind(name, True)
+        assert number is not None, f"the grammar of {language_name} has no node {name}"
+        kinds[number] = kind
+    return kinds
+
+
 def nodes(tree: Tree) -> Iterator[Node]:
     """Every sensible hole, outer before inner, without holes in or around broken code.
 
-    A block begins at its first comment or statement, behind the indentation. Docstrings are marked as such;
-    other strings, comments and lone names are left out.
+    A block begins at its first comment or statement, behind the indentation, and braces around it are not
+    part of it. Docstrings and, in languages without them, comments right above a definition are marked as
+    docstrings; other strings, comments and lone names are left out.
     """
-    holes = tree.language.holes
-    stack = [tree.root]
-    while stack:
-        node = stack.pop()
-        kind = holes.get(node.type)
-        if node.is_error:
+    entry = tree.language
+    kinds = _hole_kinds(entry.name)
+    broken = tree.root.has_error
+    # A cursor makes one short-lived object for each node; lists of children would all be kept by the tree.
+    cursor = tree.root.walk()
+    while True:
+        node = cursor.node
+        assert node is not None
+        kind = kinds.get(node.kind_id)
+        if kind is not None and not (broken and node.has_error):
+            start, end = node.start_byte, node.end_byte
+            if kind == "block":
+                start, end = _within_braces(node) if entry.braces else (_with_comments(node), end)
+            elif kind == "statement":
+                if node.type == entry.docstring and _is_string(node):
+                    kind = "docstring" if _is_first(node) else None
+            elif kind == "definition" and entry.docstring is None and not _is_wrapped(node, kinds):
+                above = documentation(tree, node)
+                if above is not None:
+                    yield Node("docstring", *above)
+            if kind is not None and end > start:
+                start, end = tree.character(start), tree.character(end)
+                while (
+                    entry.braces and tree.text[end - 1].isspace()
+                ):  # some grammars count a line end to a node
+                    end -= 1
+                yield Node(kind, start, end)
+        if not (broken and node.is_error) and cursor.goto_first_child():
             continue
-        if kind is not None and not node.has_error and node.end_byte > node.start_byte:
-            start = node.start_byte
-            if node.type in tree.language.blocks:
-                start = _with_comments(node)
-            elif node.type == "expression_statement" and _is_string(node):
-                kind = "docstring" if _is_first(node) else None
-            if kind is not None:
-                yield Node(kind, tree.character(start), tree.character(node.end_byte))
-        stack += reversed(node.named_children)
+        while not cursor.goto_next_sibling():
+            if not cursor.goto_parent():
+                return
 
 
 def _is_string(statement: tree_sitter.Node) -> bool:
@@ -221,6 +187,12 @@ def _is_first(node: tree_sitter.Node) -> bool:
     while previous is not None and previous.type == "comment":
         previous = previous.prev_named_sibling
     return previous is None
+
+
+def _is_wrapped(node: tree_sitter.Node, kinds: dict[int, HoleKind]) -> bool:
+    """Whether the node around is the same definition with more before it: `export class`, `template`."""
+    above = node.parent
+    return above is not None and kinds.get(above.kind_id) == "definition"
 
 
 def _with_comments(block: tree_sitter.Node) -> int:
@@ -236,6 +208,50 @@ def _with_comments(block: tree_sitter.Node) -> int:
         first = previous
         previous = first.prev_named_sibling
     return first.start_byte
+
+
+def _within_braces(block: tree_sitter.Node) -> tuple[int, int]:
+    """The bytes of what a block's braces hold, without blanks around it and comments behind the first."""
+    inside = block.named_children
+    row = block.start_point.row
+    if block.end_point.row > row:
+        inside = [one for one in inside if not (one.is_extra and one.start_point.row == row)]
+    if not inside or block.children[0].type != "{":
+        return block.start_byte, block.start_byte
+    # Semicolons and commas behind the last node have no names of their own.
+    last = inside[-1]
+    after = last.next_sibling
+    while after is not None and after.type in (";", ","):
+        last, after = after, after.next_sibling
+    return inside[0].start_byte, last.end_byte - (last.end_point.column == 0)
+
+
+def documentation(tree: Tree, node: tree_sitter.Node) -> tuple[int, int] | None:
+    """The span in characters of the comments right above a node, with no line between; None without any."""
+    entry = tree.language
+    row = node.start_point.row
+    first = last = None
+    above = node.prev_named_sibling
+    while above is not None and _last_row(above) == row - 1:
+        if above.type in entry.comments:
+            before = above.prev_sibling
+            if before is not None and _last_row(before) == above.start_point.row:
+                break  # it stands behind code
+            first, last = above, last or above
+        elif above.type not in entry.attached or last is not None:
+            break
+        row = above.start_point.row
+        above = above.prev_named_sibling
+    if first is None or last is None:
+        return None
+    start, end = tree.character(first.start_byte), tree.character(last.end_byte)
+    return start, end - (tree.text[end - 1] == "\n")
+
+
+def _last_row(node: tree_sitter.Node) -> int:
+    """The row of a node's last character; some grammars count a line end to a comment."""
+    row, column = node.end_point
+    return row - (column == 0 and row > node.start_point.row)
 
 
 def error_spans(tree: Tree) -> list[tuple[int, int]]:
@@ -260,26 +276,28 @@ def share_of_errors(tree: Tree) -> float:
 def boundaries(tree: Tree) -> list[tuple[int, int]]:
     """Places to cut a text into chunks: (offset of a line start, number of blocks around it), in order.
 
-    Every top-level statement and every definition has one. Decorators and comments that stand directly
-    above, at the same column, belong to it and come behind the cut.
+    Every top-level statement and every definition has one. Decorators, attributes and comments that stand
+    directly above, at the same column, belong to it and come behind the cut.
     """
     entry = tree.language
+    above = entry.comments | entry.attached
     found: list[tuple[tree_sitter.Node, int]] = []
-    comments: dict[int, int] = {}  # row -> column
+    attached: dict[int, tuple[int, int]] = {}  # last row -> (first row, column)
     stack = [(tree.root, 0)]
     while stack:
         parent, depth = stack.pop()
+        inner = parent.type in entry.definitions
         for child in parent.named_children:
-            if child.type == "comment":
-                comments[child.start_point.row] = child.start_point.column
+            kind = child.type
+            if kind in above:
+                attached[_last_row(child)] = child.start_point
                 continue
             # The definition under a decorator begins with the decorator.
-            is_definition = child.type in entry.definitions and parent.type not in entry.definitions
-            if is_definition or parent.id == tree.root.id:
+            if (kind in entry.definitions and not inner) or parent.id == tree.root.id:
                 found.append((child, depth))
-            if child.type in entry.blocks:
+            if kind in entry.blocks:
                 stack.append((child, depth + 1))
-            elif child.type in entry.definitions or child.type in entry.compounds:
+            elif kind in entry.definitions or kind in entry.compounds:
                 stack.append((child, depth))
     starts = [0, *(match.end() for match in re.finditer("\n", tree.text))]
     places: dict[int, int] = {}
@@ -287,144 +305,98 @@ def boundaries(tree: Tree) -> list[tuple[int, int]]:
         row, column = node.start_point
         if tree.text[starts[row] : tree.character(node.start_byte)].strip():
             continue  # a second statement on its line
-        while comments.get(row - 1) == column and not tree.text[starts[row - 1] :][:column].strip():
-            row -= 1
+        while row - 1 in attached and attached[row - 1][1] == column:
+            first = attached[row - 1][0]
+            if tree.text[starts[first] :][:column].strip():
+                break
+            row = first
         places[starts[row]] = min(depth, places.get(starts[row], depth))
     return sorted(places.items())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lexical:
-    """The state behind a text that ends anywhere: in a string or comment, and which brackets are open."""
-
-    inside: Inside | None
-    brackets: str
+def comments_and_strings(tree: Tree) -> list[tuple[int, int]]:
+    """The spans of all comments and strings, in order, none within another."""
+    return _merged(tree, _captures(tree).values())
 
 
-def lexical(text: str, language_name: str) -> Lexical:
-    """Read a text from its start, by the lexicon alone: right for half-typed code, where a tree is not."""
-    inside: Inside | None = None
-    brackets: list[str] = []
-    for match in language(language_name).lexicon.finditer(text):
-        kind = match.lastgroup
-        at_end = match.end() == len(text)
-        if kind == "comment" and at_end:
-            inside = "comment"
-        elif kind == "unclosed" and at_end:
-            inside = "string"
-        elif kind == "opener":
-            brackets.append(match.group())
-        elif kind == "closer" and brackets:
-            brackets.pop()
-    return Lexical(inside=inside, brackets="".join(brackets))
+def comment_share(tree: Tree) -> float:
+    """The share of characters that stand in comments and docstrings, 0 to 1."""
+    found = _captures(tree)
+    spans = _merged(tree, [found["comment"], [one for one in found["docstring"] if _is_docstring(one)]])
+    return sum(end - start for start, end in spans) / max(1, len(tree.text))
+
+
+def _is_docstring(string: tree_sitter.Node) -> bool:
+    statement = string.parent
+    return statement is not None and _is_string(statement) and _is_first(statement)
+
+
+@cache
+def _query(language_name: str) -> tree_sitter.Query:
+    entry = language(language_name)
+    # A query names every node it knows; what two versions of a grammar call differently is left out.
+    grammar = _grammar(language_name)
+
+    def pattern(kinds: frozenset[str], name: str) -> str:
+        known = [f"({kind})" for kind in sorted(kinds) if grammar.id_for_node_kind(kind, True) is not None]
+        return f"[{' '.join(known)}] @{name}"
+
+    docstring = f"({entry.docstring} (string) @docstring)" if entry.docstring else ""
+    return tree_sitter.Query(
+        grammar, pattern(entry.comments, "comment") + pattern(entry.strings, "string") + docstring
+    )
+
+
+def _captures(tree: Tree) -> dict[str, list[tree_sitter.Node]]:
+    found = tree_sitter.QueryCursor(_query(tree.language.name)).captures(tree.root)
+    return {name: found.get(name, []) for name in ("comment", "string", "docstring")}
+
+
+def _merged(tree: Tree, found: Iterable[list[tree_sitter.Node]]) -> list[tuple[int, int]]:
+    """The spans of nodes in characters, in order, without those that lie within another."""
+    spans: list[tuple[int, int]] = []
+    reached = 0
+    for start, end in sorted((one.start_byte, one.end_byte) for group in found for one in group):
+        if end > reached:
+            spans.append((tree.character(max(start, reached)), tree.character(end)))
+            reached = end
+    return spans
 
 
 def in_string_or_comment(tree: Tree, offset: int) -> Inside | None:
     """Whether text typed at this character offset would be part of a string or a comment.
 
-    Inside the braces of an f-string it is code. The end of a comment is inside, the end of a string is not.
+    Inside the braces of an f-string it is code. The end of a line comment is inside; the end of a string or a
+    block comment is not.
     """
     if tree.root.has_error:
         return lexical(tree.text[:offset], tree.language.name).inside
+    entry = tree.language
     at = tree.byte(offset)
     node: tree_sitter.Node | None = tree.root
     inside: Inside | None = None
     while node is not None:
-        if node.type == "comment":
+        if node.type in entry.comments:
             return "comment"
-        if node.type == "string":
+        if node.type in entry.strings:
             inside = "string"
-        elif node.type == "interpolation":
+        elif node.type in entry.interpolations:
             inside = None
-        # A comment goes on to its line's end; a string is over behind its last quote.
         node = next(
-            (c for c in node.children if c.start_byte < at < c.end_byte + (c.type == "comment")), None
+            (c for c in node.children if c.start_byte < at <= c.end_byte and _holds(c, at, entry)), None
         )
     return inside
 
 
-def indentation(line: str) -> int:
-    """Columns before the first character that is not blank; a tab goes on to the next multiple of 8."""
-    expanded = line.expandtabs(8)
-    return len(expanded) - len(expanded.lstrip(" "))
+def _holds(node: tree_sitter.Node, at: int, entry: Language) -> bool:
+    """Whether text typed at a byte offset within a node or at its end would be part of it.
 
-
-def block_end(before: str, text: str, language_name: str) -> int | None:
-    """Where, in `text` that continues `before`, the block that begins at the seam is over.
-
-    The offset is that of the line end before the first line outside; None while the block is still open.
-
-    - Where the line at the seam opens a block (ends with a colon), the block is all that is deeper than it.
-    - Otherwise it is all that is as deep as that line or, on an empty line, as the first code written.
-    - A block that starts with a definition, or stands at the top level, ends with that first statement and
-      its own body; plain statements at the top level end at the first blank line.
-
-    Lines within brackets or strings are not judged.
+    A line comment goes on to its line's end; a string is over behind its last quote.
     """
-    entry = language(language_name)
-    head = before[before.rfind("\n") + 1 :]
-    whole = head + text
-    comment = head.lstrip().startswith(entry.line_comment)
-    opens = head.rstrip().endswith(":") and not comment
-    outside = indentation(head) - (not opens) if head.strip() else None  # this deep or less is outside
-    first: int | None = None if comment or not head.strip() else -1  # depth of the first code line
-    ends_with_first = deeper = False
-    finish = 0  # where the block ends if the next line is outside
-    for start, end in _logical_lines(whole, entry):
-        line = whole[start:end]
-        if not line.strip():
-            if first == 0 and not deeper and finish and whole[end + 1 :].strip():
-                return finish
-            continue
-        if start > 0 or not head.strip():
-            depth = indentation(line)
-            word = (re.match(r"\w*", line.lstrip()) or [""])[0]
-            if start > len(head) and outside is not None and depth <= outside:
-                return finish
-            if first is None:
-                outside = depth - 1 if outside is None else outside
-                if not line.lstrip().startswith(entry.decorations):
-                    first, ends_with_first = depth, depth == 0 or word in entry.definition_words
-            elif depth > first:
-                deeper = True
-            elif ends_with_first and deeper and depth == first:
-                half_typed = end == len(whole) and line.endswith(word)
-                words = entry.continuations
-                if not (any(w.startswith(word) for w in words) if half_typed else word in words):
-                    return finish
-        finish = max(0, end - len(head))
-    return None
-
-
-def last_logical_line(text: str, language_name: str) -> str:
-    """The last line from its beginning: a line break within brackets or a string does not begin one."""
-    *_, (start, _end) = _logical_lines(text, language(language_name))
-    return text[start:]
-
-
-def _logical_lines(text: str, entry: Language) -> Iterator[tuple[int, int]]:
-    """(start, end) of each line, where a line break within brackets or a string does not end it."""
-    covered: list[tuple[int, int]] = []
-    depth = opened = 0
-    for match in entry.lexicon.finditer(text):
-        kind = match.lastgroup
-        if kind == "opener":
-            opened = match.start() if depth == 0 else opened
-            depth += 1
-        elif kind == "closer" and depth:
-            depth -= 1
-            if depth == 0:
-                covered.append((opened, match.start()))
-        elif kind in ("string", "unclosed"):
-            covered.append(match.span())
-    if depth:
-        covered.append((opened, len(text)))
-    covered.sort(reverse=True)
-    start = 0
-    for newline in (match.start() for match in re.finditer("\n", text)):
-        while covered and covered[-1][1] <= newline:
-            covered.pop()
-        if not (covered and covered[-1][0] <= newline):
-            yield start, newline
-            start = newline + 1
-    yield start, len(text)
+    if at < node.end_byte:
+        return True
+    # In Python, a comment that ends a block counts as over: the pinned positions were drawn so.
+    while entry.braces and node.child_count and node.type not in entry.comments:
+        node = node.children[-1]
+    is_line = node.type in entry.comments and (node.text or b"").startswith(entry.line_comment.encode())
+    return is_line and node.end_point.column != 0

@@ -37,7 +37,10 @@ def tree(text: str) -> syntax.Tree:
     [
         ("a/b.py", "python"),
         ("C:\\x\\Y.PYI", "python"),
-        ("a.rs", None),
+        ("a.rs", "rust"),
+        ("a/b.test.TSX", "tsx"),
+        ("a.h", "c"),
+        ("a.md", None),
         ("py", None),
         (".py", None),
         ("", None),
