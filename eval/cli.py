@@ -180,7 +180,7 @@ def positions(
     import json
 
     from data_pipeline.manifest import DEFAULT_MANIFEST, read_manifest
-    from data_pipeline.sources import fetch
+    from data_pipeline.sources.reading import fetch
     from eval.positions import PINNED, draw
 
     manifest, splits = read_manifest(DEFAULT_MANIFEST), ("validation", "test")
@@ -221,7 +221,7 @@ def memory(
     from rich.progress import Progress, TimeElapsedColumn, TimeRemainingColumn
 
     from data_pipeline.manifest import DEFAULT_MANIFEST, read_manifest
-    from data_pipeline.sources import fetch
+    from data_pipeline.sources.reading import fetch
     from eval import memory_gates, memory_tables, positions
     from model.errors import ConfigError
 

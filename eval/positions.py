@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from data_pipeline.document import Document
-from data_pipeline.manifest import Manifest, Package
-from data_pipeline.sources import read_wheel
+from data_pipeline.manifest import Manifest, Wheel
+from data_pipeline.sources.wheels import read_wheel
 from model import cursors
 from model.cursors import Cursor
 from model.errors import DataError
@@ -50,16 +50,20 @@ class PinnedProject:
 
 
 def draw(manifest: Manifest, cache: Path, *, splits: Sequence[str], count: int, seed: int) -> dict[str, Any]:
-    """`count` positions in each split, as many in each of its packages, as JSON."""
+    """`count` positions in each split, as many in each of its packages, as JSON.
+
+    The code is that of the manifest's first language.
+    """
+    language = manifest.languages[0]
     rng = random.Random(seed)  # noqa: S311
     packages = []
     for split in splits:
-        chosen = [package for package in manifest.packages if package.split == split]
+        chosen = [wheel for wheel in manifest.wheels if wheel.split == split]
         for package in chosen:
-            texts = texts_of(package, cache, manifest.language)
-            files = _draw_files(texts, manifest.language, -(-count // len(chosen)), rng)
+            texts = texts_of(package, cache, language)
+            files = _draw_files(texts, language, -(-count // len(chosen)), rng)
             packages.append({"name": package.name, "sha256": package.sha256, "split": split, "files": files})
-    return {"manifest": manifest.name, "language": manifest.language, "seed": seed, "packages": packages}
+    return {"manifest": manifest.name, "language": language, "seed": seed, "packages": packages}
 
 
 def _draw_files(texts: dict[str, str], language: str, count: int, rng: random.Random) -> list[dict[str, Any]]:
@@ -95,7 +99,7 @@ def read(path: Path, manifest: Manifest, cache: Path, split: str) -> list[Pinned
         pinned = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read as pinned positions ({error}); draw them again") from error
-    packages = {package.name: package for package in manifest.packages}
+    packages = {wheel.name: wheel for wheel in manifest.wheels}
     projects = []
     for entry in pinned["packages"]:
         if entry["split"] != split:
@@ -105,7 +109,7 @@ def read(path: Path, manifest: Manifest, cache: Path, split: str) -> list[Pinned
             raise DataError(
                 f"{path} pins another {entry['name']} than the manifest; draw the positions again"
             )
-        texts = texts_of(package, cache, manifest.language)
+        texts = texts_of(package, cache, manifest.languages[0])
         files = tuple(_file(one, texts, path) for one in entry["files"])
         projects.append(PinnedProject(name=package.name, split=split, texts=texts, files=files))
     if not projects:
@@ -121,9 +125,9 @@ def _file(entry: dict[str, Any], texts: dict[str, str], path: Path) -> PinnedFil
     return PinnedFile(path=entry["path"], text=text, beside=tuple(entry["beside"]), cursors=places)
 
 
-def texts_of(package: Package, cache: Path, language: str) -> dict[str, str]:
-    """The source files of a package, which must be in the cache, by path."""
-    found = read_wheel(package, cache / package.wheel, language)
+def texts_of(wheel: Wheel, cache: Path, language: str) -> dict[str, str]:
+    """The source files of a wheel, which must be in the cache, by path."""
+    found = read_wheel(wheel, cache / wheel.wheel, [language])
     return {one.path: one.text for one in found if isinstance(one, Document) and one.text.strip()}
 
 

@@ -23,10 +23,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from lsp_server import context, plain_files
-from lsp_server.ignored import IGNORE_FILES, Rules
-from lsp_server.plain_files import Stamp
-from model import syntax
+from lsp_server import context
+from model import plain_files, syntax
+from model.ignored import IGNORE_FILES, Rules, is_environment, is_skipped
+from model.plain_files import Stamp
 
 if TYPE_CHECKING:
     from model.serving.project import Project
@@ -57,8 +57,6 @@ _BATCH = 150_000  # characters: adding sorts and copies, so files are not added 
 _SLICE = 0.01  # seconds of work after which a rest is due
 _REST = 3  # seconds for each second of work
 _SETTLE = 0.2  # seconds: a save often comes as several changes
-_SKIPPED_FOLDERS = frozenset({"node_modules", "__pycache__", "site-packages"})
-_ENVIRONMENT_FILES = ("pyvenv.cfg", "conda-meta")
 _SECRET = re.compile(
     r"\A\.env|secret|credential|\Aid_(rsa|dsa|ecdsa|ed25519)|\.(pem|key|p12|pfx|jks|keystore)(\.|\Z)"
 )
@@ -391,7 +389,7 @@ def source_files(
         if opened > _MOST_FOLDERS:
             yield Source(place, "limit")
             return
-        if place != folder and _is_environment(place):
+        if place != folder and is_environment(place):
             yield Source(place, "environment")
             continue
         try:
@@ -427,7 +425,7 @@ def judged(path: str, folder: str) -> Reason | None:
     """Why a path below a folder, or a folder between them, is left out by its name or place."""
     place, rules = folder, Rules.above(folder)
     for part in Path(path).relative_to(folder).parts:
-        if place != folder and _is_environment(place):
+        if place != folder and is_environment(place):
             return "environment"
         rules = rules.below(place)
         place = str(Path(place, part))
@@ -452,10 +450,6 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _is_environment(place: str) -> bool:
-    return any(os.path.lexists(Path(place, name)) for name in _ENVIRONMENT_FILES)
-
-
 def _reason(path: str, rules: Rules) -> Reason | None:
     """Why one entry of a folder is left out, by itself."""
     name = Path(path).name
@@ -465,17 +459,14 @@ def _reason(path: str, rules: Rules) -> Reason | None:
         log.debug("%s cannot be read: %s", path, error)
         return "unreadable"
     is_folder = stat.S_ISDIR(info.st_mode)
-    # Links lead to what is found by itself, in circles, or to what must not be read. Windows has two kinds.
-    if stat.S_ISLNK(info.st_mode) or getattr(info, "st_reparse_tag", 0) == _MOUNT_POINT:
+    # Links lead to what is found by itself, in circles, or to what must not be read.
+    if plain_files.is_link(info):
         return "link"
-    if is_folder and (name.startswith(".") or name in _SKIPPED_FOLDERS):
+    if is_folder and is_skipped(name):
         return "skipped folder"
     if _SECRET.search(name.lower()):
         return "secret"
     return "ignored" if rules.ignore(path, is_folder=is_folder) else None
-
-
-_MOUNT_POINT = 0xA0000003  # IO_REPARSE_TAG_MOUNT_POINT: a junction
 
 
 def _rank(name: str) -> tuple[bool, int, str]:

@@ -42,6 +42,17 @@ def write_wheel(folder: Path, name: str, files: dict[str, bytes]) -> Path:
 @pytest.fixture
 def corpus(tmp_path: Path) -> tuple[Path, Path]:
     """(manifest file, folder of wheels): three projects, one a split."""
+    return make_corpus(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def module_corpus(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """As `corpus`, for tests that only read it."""
+    return make_corpus(tmp_path_factory.mktemp("corpus"))
+
+
+def make_corpus(tmp_path: Path) -> tuple[Path, Path]:
+    """Write the wheels and their manifest into a folder."""
     wheels = tmp_path / "wheels"
     wheels.mkdir()
     parts = {

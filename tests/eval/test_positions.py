@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from data_pipeline.manifest import Manifest, Package
-from data_pipeline.sources import unpack
+from data_pipeline.manifest import Manifest, Wheel
+from data_pipeline.sources.wheels import unpack
 from eval import positions
 from model.errors import DataError
 
@@ -22,16 +22,16 @@ CODE = "".join(
 
 @pytest.fixture
 def cached(tmp_path: Path) -> tuple[Manifest, Path]:
-    wheel = tmp_path / "p-1-py3-none-any.whl"
-    with zipfile.ZipFile(wheel, "w") as archive:
+    path = tmp_path / "p-1-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
         for name in ("p/a.py", "p/b.py", "p/sub/c.py"):
             archive.writestr(name, CODE.replace("total", name[2:].replace("/", "_")[:-3]))
-    package = Package(
-        name="p", version="1", wheel=wheel.name, license="MIT", split="test",
-        sha256=hashlib.sha256(wheel.read_bytes()).hexdigest(),
+    wheel = Wheel(
+        name="p", version="1", wheel=path.name, license="MIT", split="test",
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
     )  # fmt: skip
     manifest = Manifest(
-        name="m", language="python", python_version="3.11", platforms=(), packages=(package,), sha256="0"
+        name="m", languages=("python",), python_version="3.11", platforms=(), sources=(wheel,), sha256="0"
     )
     return manifest, tmp_path
 
@@ -80,12 +80,12 @@ def test_a_wheel_is_unpacked_as_plain_files_and_never_outside(
     cached: tuple[Manifest, Path], tmp_path: Path
 ) -> None:
     manifest, cache = cached
-    (package,) = manifest.packages
-    assert unpack(package, cache / package.wheel, "python", tmp_path / "out") == 3
+    (wheel,) = manifest.wheels
+    assert unpack(wheel, cache / wheel.wheel, ["python"], tmp_path / "out") == 3
     assert (tmp_path / "out" / "p" / "sub" / "c.py").read_text("utf-8").startswith("def function_0")
     evil = tmp_path / "evil.whl"
     with zipfile.ZipFile(evil, "w") as archive:
         archive.writestr("../outside.py", CODE)
     with pytest.raises(DataError, match="outside"):
-        unpack(package, evil, "python", tmp_path / "out")
+        unpack(wheel, evil, ["python"], tmp_path / "out")
     assert not (tmp_path / "outside.py").exists()

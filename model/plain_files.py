@@ -1,12 +1,16 @@
 """Plain files on disk: never a pipe, a device or a link.
 
-Not here: which files are read (workspace.py), what git ignores (ignored.py).
+Not here: which files are read (lsp_server/workspace.py, data_pipeline/sources/), what git ignores
+(ignored.py).
 """
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
+
+_MOUNT_POINT = 0xA0000003  # IO_REPARSE_TAG_MOUNT_POINT: a junction
 
 Stamp = tuple[int, int, int]  # inode, time of the last change, size: other ones, and a file is read again
 
@@ -26,3 +30,8 @@ def read(path: str, most: int) -> bytes:
     """Its first bytes. Raises OSError."""
     with Path(path).open("rb") as file:
         return file.read(most)
+
+
+def is_link(info: os.stat_result) -> bool:
+    """Whether what `lstat` told of is a link. Windows has two kinds."""
+    return stat.S_ISLNK(info.st_mode) or getattr(info, "st_reparse_tag", 0) == _MOUNT_POINT

@@ -1,9 +1,10 @@
 """What git would ignore, told by reading its files: git itself is never run, a workspace could replace it.
 
 `.tabwrightignore` has the same syntax and overrules `.gitignore` and `.git/info/exclude`. pathspec knows the
-patterns; which of them applies, where several files have a say, is decided here as git decides it.
+patterns; which of them applies, where several files have a say, is decided here as git decides it. Folders
+that hold nobody's own source are named here too: the server and the pipeline leave out the same ones.
 
-Not here: what else is left out (workspace.py).
+Not here: what else each of them leaves out (lsp_server/workspace.py, data_pipeline/sources/folders.py).
 """
 
 from __future__ import annotations
@@ -15,14 +16,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from lsp_server import plain_files
+from model import plain_files
 
 IGNORE_FILES = (".gitignore", ".tabwrightignore")
 _LARGEST_RULES = 200_000  # bytes of an ignore file
 # Stars multiply what matching costs, and a workspace must not be able to stall the server.
 _MOST_STARS = 4
 
-log = logging.getLogger("lsp_server")
+_SKIPPED_FOLDERS = frozenset({"node_modules", "__pycache__", "site-packages"})
+_ENVIRONMENT_FILES = ("pyvenv.cfg", "conda-meta")
+
+log = logging.getLogger(__name__)
+
+
+def is_skipped(folder_name: str) -> bool:
+    """Whether a folder is hidden, or of a kind that holds nobody's own source."""
+    return folder_name.startswith(".") or folder_name in _SKIPPED_FOLDERS
+
+
+def is_environment(folder: str) -> bool:
+    """Whether a folder is a virtual environment."""
+    return any(os.path.lexists(Path(folder, name)) for name in _ENVIRONMENT_FILES)
 
 
 class _Rule(NamedTuple):

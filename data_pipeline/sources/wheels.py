@@ -1,0 +1,152 @@
+"""Wheels to Documents: fetch with pip, check their hash, read source files out of the zip.
+
+Nothing of a package is ever run or installed: a wheel is only unzipped in memory. Source distributions are
+not read, because pip runs their build to learn their name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+from data_pipeline.document import Document, Drop
+from data_pipeline.licenses import is_permissive, of_metadata
+from data_pipeline.manifest import Manifest, Wheel
+from data_pipeline.sources.files import UNSAFE_PATH, Reading, document, unfit
+from model.errors import DataError
+from model.syntax import language_of
+
+_LARGEST_METADATA = 2_000_000  # bytes
+# What zipfile raises for a member that is damaged, encrypted or packed in an unknown way.
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)
+
+
+def fetch_wheel(wheel: Wheel, manifest: Manifest, cache: Path) -> None:
+    """Have the wheel in `cache`, by the right hash and under a permissive licence; one already there is kept.
+
+    Raises DataError that names the package: unknown to the index, or not the file that the manifest fixed.
+    """
+    path = cache / wheel.wheel
+    if path.exists():
+        _check(path, wheel, "delete the file and try again, or correct the manifest")
+    else:
+        with tempfile.TemporaryDirectory(dir=cache, prefix="incoming-") as incoming:
+            got = _download(wheel, manifest, Path(incoming))
+            _check(got, wheel, "correct the manifest")
+            got.replace(path)
+    with _open(path) as archive:
+        _license(wheel, archive)
+
+
+def _check(path: Path, wheel: Wheel, way_out: str) -> None:
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != wheel.sha256:
+        raise DataError(
+            f"{path} has sha256 {found[:12]}…, the manifest says {wheel.sha256[:12]}… "
+            f"for {wheel.name}; {way_out}"
+        )
+
+
+def _download(wheel: Wheel, manifest: Manifest, incoming: Path) -> Path:
+    abi = "cp" + manifest.python_version.replace(".", "")
+    # No "--require-hashes": pip would refuse before we could say which package and what to do about it.
+    command = [
+        sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
+        "--only-binary=:all:", "--implementation=cp", f"--python-version={manifest.python_version}",
+        f"--abi={abi}", "--abi=abi3", "--abi=none", *(f"--platform={p}" for p in manifest.platforms),
+        "--dest", str(incoming), f"{wheel.name}=={wheel.version}",
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+    if done.returncode != 0:
+        lines = [
+            line for line in done.stderr.splitlines() if line.startswith("ERROR")
+        ] or done.stderr.splitlines()[-1:]
+        raise DataError(
+            f"pip could not fetch {wheel.name}=={wheel.version} ({'; '.join(lines) or 'no message'}); "
+            "check the name and version in the manifest, and the network"
+        )
+    got = incoming / wheel.wheel
+    if not got.exists():
+        others = ", ".join(p.name for p in incoming.iterdir()) or "nothing"
+        raise DataError(
+            f"pip fetched {others} for {wheel.name}, the manifest names {wheel.wheel}; correct the manifest"
+        )
+    return got
+
+
+def read_wheel(wheel: Wheel, path: Path, languages: Collection[str]) -> Iterator[Document | Drop]:
+    """The source files of a wheel in the order of their names, a Drop with a reason for each unfit one."""
+    reading = Reading(name=wheel.name, languages=languages)
+    with _open(path) as archive:
+        expression = _license(wheel, archive)
+        for info in sorted(archive.infolist(), key=lambda i: i.filename):
+            language = language_of(info.filename)
+            if info.is_dir() or language is None or language not in languages:
+                continue
+            identity = reading.identity(info.filename)
+            if reason := unfit(info.filename, info.file_size):
+                yield Drop(document_id=identity, reason=reason, characters=info.file_size)
+                continue
+            try:
+                raw = archive.read(info)
+            except _UNREADABLE:
+                yield Drop(document_id=identity, reason="unreadable", characters=info.file_size)
+                continue
+            yield document(
+                identity, raw, path=info.filename, language=language, repo=wheel.name, license=expression
+            )
+
+
+def unpack(wheel: Wheel, path: Path, languages: Collection[str], folder: Path) -> int:
+    """Write the source files of a wheel below a folder; how many. A file's path cannot lead out of it."""
+    root, count = folder.resolve(), 0
+    for one in read_wheel(wheel, path, languages):
+        if isinstance(one, Drop):
+            if one.reason == UNSAFE_PATH:
+                raise DataError(
+                    f"{path} holds {one.document_id}, which leads outside the wheel; do not use it"
+                )
+            continue
+        to = (root / one.path).resolve()
+        if not to.is_relative_to(root):  # through a link that was there before
+            raise DataError(f"{path} holds {one.path}, which is outside {folder}; choose an empty folder")
+        to.parent.mkdir(parents=True, exist_ok=True)
+        to.write_text(one.text, encoding="utf-8", newline="\n")
+        count += 1
+    return count
+
+
+def _open(path: Path) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, OSError) as error:
+        raise DataError(f"{path} is not a wheel ({error}); delete it and try again") from error
+
+
+def _license(wheel: Wheel, archive: zipfile.ZipFile) -> str:
+    """What the wheel's metadata states, else what the manifest does."""
+    stated = None
+    for info in archive.infolist():
+        folder, _, name = info.filename.partition("/")
+        if name == "METADATA" and folder.endswith(".dist-info") and info.file_size <= _LARGEST_METADATA:
+            try:
+                stated = of_metadata(archive.read(info).decode("utf-8", "replace"))
+            except _UNREADABLE as error:
+                raise DataError(
+                    f"the metadata of {wheel.wheel} cannot be read ({error}); fetch it again"
+                ) from error
+    if stated is None:
+        return wheel.license
+    if not is_permissive(stated):
+        raise DataError(
+            f"{wheel.wheel} is under {stated} by its metadata, the manifest says {wheel.license}; "
+            "remove it from the manifest"
+        )
+    return stated
