@@ -1,22 +1,30 @@
 """Documents to Chunks to FimExamples: where a file is cut, and where its holes are drawn.
 
-Chunks are cut first and holes drawn within them ("context-level" FIM, Bavarian et al. 2022), so a hole never
-loses its surroundings to a cut. Span kinds: random characters teach holes anywhere, also inside words;
-syntax nodes teach where a piece of code ends; cursor-like spans (from a place where a person types to the
-end of the line or block) are what an editor asks.
+Chunks are cut first and holes drawn within them ("context-level" FIM, Bavarian et al. 2022, Efficient
+Training of Language Models to Fill in the Middle), so a hole never loses its surroundings to a cut.
+Neighbours are chosen for the hole in its whole file, as the server does, though the example shows a chunk.
+
+Not here: the kinds of spans (spans.py), the order of an example's parts (model/fim.py; `prefix_first` is how
+often the pipeline asks for the other one), functions for the last phase (tasks.py).
 """
 
 from __future__ import annotations
 
 import random
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from data_pipeline.document import Chunk, Document
+from data_pipeline.spans import Span, SpanKind, cursor_span, random_span, syntax_span
 from model import syntax
 from model.errors import ConfigError
-from model.fim import FimExample, Hole, Snippet
+from model.fim import FimExample, Hole
+from model.neighbourhood import Neighbourhood
 from model.neighbours import choose
+
+ExampleKind = SpanKind | Literal["text"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,36 +35,48 @@ class HoleConfig:
     fim: float = 0.65
     random_spans: float = 0.5
     syntax_nodes: float = 0.25
-    longest_node: int = 400  # characters: longer than anyone waits for
-    neighbours: float = 0.0
-    prefix_first: float = 0.1
+    longest_middle: int = 400  # characters, about ten lines: longer than anyone waits for
+    no_suffix: float = 0.15  # of the holes that end with their line: nothing is written below yet
+    neighbours: float = 0.5
+    neighbour_characters: int = 1200
+    prefix_first: float = 0.2
 
     def __post_init__(self) -> None:
-        for name in ("fim", "random_spans", "syntax_nodes", "neighbours", "prefix_first"):
+        for name in ("fim", "random_spans", "syntax_nodes", "no_suffix", "neighbours", "prefix_first"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ConfigError(f"the share `{name}` is {getattr(self, name)}; it must lie between 0 and 1")
         if self.random_spans + self.syntax_nodes > 1.0:
             raise ConfigError("`random_spans` and `syntax_nodes` add up to more than 1")
         if self.chunk_characters < 200:
             raise ConfigError(f"chunks of {self.chunk_characters} characters are too short; use at least 200")
+        if self.longest_middle < 20:
+            raise ConfigError(f"middles of {self.longest_middle} characters are too short; use at least 20")
+        if self.neighbour_characters < 0:
+            raise ConfigError(f"`neighbour_characters` is {self.neighbour_characters}; use 0 or more")
 
 
-def chunks(document: Document, longest: int, rng: random.Random) -> Iterator[Chunk]:
+def chunks(
+    document: Document, longest: int, rng: random.Random, tree: syntax.Tree | None = None
+) -> Iterator[Chunk]:
     """Cut a document into pieces of at most `longest` characters, at the shallowest boundary that fits.
 
     Each piece draws a limit between 35 % and all of `longest`: prompts of every length are served, and rows
     fill better with pieces of many sizes. A piece ends at the last boundary of the least depth in its second
     half, else at the last line end, else (one endless line) at its limit. Concatenated, the chunks are the
-    document.
+    document. `tree` is the document's, where the caller has it.
     """
     text = document.text
-    places = syntax.boundaries(syntax.parse(text, document.language)) if len(text) > longest // 3 else []
+    places: list[tuple[int, int]] = []
+    if len(text) > longest // 3:
+        places = syntax.boundaries(tree or syntax.parse(text, document.language))
     start = 0
     while start < len(text):
         end, kind = len(text), "end"
         limit = int(longest * rng.uniform(0.35, 1.0))
         if len(text) - start > limit:
-            near = [(depth, -at) for at, depth in places if start + limit // 2 <= at <= start + limit]
+            first = bisect_left(places, (start + limit // 2, -1))
+            last = bisect_left(places, (start + limit + 1, -1))
+            near = [(depth, -at) for at, depth in places[first:last]]
             newline = text.rfind("\n", start, start + limit)
             if near:
                 end, kind = -min(near)[1], "syntax"
@@ -72,57 +92,71 @@ def examples(
     document: Document,
     config: HoleConfig,
     rng: random.Random,
-    others: Sequence[Snippet] = (),
+    neighbourhood: Neighbourhood | None = None,
 ) -> Iterator[FimExample]:
-    """One example a chunk. `others` are files of the same project, from which neighbours are chosen."""
-    for chunk in chunks(document, config.chunk_characters, rng):
+    """One example a chunk. `neighbourhood` holds the files of the document's project."""
+    for _, example in kinds_and_examples(document, config, rng, neighbourhood):
+        yield example
+
+
+def kinds_and_examples(
+    document: Document,
+    config: HoleConfig,
+    rng: random.Random,
+    neighbourhood: Neighbourhood | None = None,
+) -> Iterator[tuple[ExampleKind, FimExample]]:
+    """As `examples`, with the kind of each: that of its span, or `text` where there is no hole.
+
+    The holes are the same with and without a neighbourhood.
+    """
+    tree = syntax.parse(document.text, document.language)
+    nodes: Sequence[syntax.Node] | None = None
+    for chunk in list(chunks(document, config.chunk_characters, rng, tree)):
         if not chunk.text.strip():
             continue
-        at_end = chunk.end == len(document.text)
+        # Ordinary text is shown whole, and ends only where the file does.
+        kind: ExampleKind = "text"
+        start, end, ends = chunk.start, chunk.end, chunk.end == len(document.text)
+        behind = chunk.end
         if rng.random() < config.fim:
-            start, end = _span(chunk.text, document.language, config, rng)
-            prefix, middle, suffix = chunk.text[:start], chunk.text[start:end], chunk.text[end:]
-            ends = True
-        else:
-            # Ordinary text: it ends only where the file does.
-            prefix, middle, suffix, ends = "", chunk.text, "", at_end
-        hole = Hole(path=document.path, language=document.language, prefix=prefix, suffix=suffix)
-        if others and rng.random() < config.neighbours:
-            hole = Hole(
-                path=hole.path,
-                language=hole.language,
-                prefix=prefix,
-                suffix=suffix,
-                neighbours=choose(hole, others),
+            if nodes is None:
+                nodes = sorted(syntax.nodes(tree), key=lambda node: (node.start, -node.end))
+            span = _draw(chunk, nodes, config, rng)
+            kind, start, end, ends = span.kind, chunk.start + span.start, chunk.start + span.end, True
+            at_line_end = document.text[end : end + 1] in ("", "\n")
+            if rng.random() < config.no_suffix and at_line_end and kind not in ("random", "finished"):
+                behind = end
+        hole = Hole(
+            path=document.path,
+            language=document.language,
+            prefix=document.text[chunk.start : start],
+            suffix=document.text[end:behind],
+        )
+        if rng.random() < config.neighbours and neighbourhood is not None and kind != "text":
+            in_file = replace(
+                hole,
+                prefix=document.text[:start],
+                suffix=document.text[end:] if behind > end else "",
             )
-        yield FimExample(hole=hole, middle=middle, ends=ends)
+            chosen = choose(in_file, neighbourhood, characters=config.neighbour_characters)
+            hole = replace(hole, neighbours=chosen)
+        yield kind, FimExample(hole=hole, middle=document.text[start:end], ends=ends)
 
 
-def _span(text: str, language: str, config: HoleConfig, rng: random.Random) -> tuple[int, int]:
+def _draw(chunk: Chunk, nodes: Sequence[syntax.Node], config: HoleConfig, rng: random.Random) -> Span:
+    """A span of the chunk; offsets are the chunk's."""
     draw = rng.random()
     if draw < config.random_spans:
-        start, end = sorted((rng.randint(0, len(text)), rng.randint(0, len(text))))
-        return start, end
-    tree = syntax.parse(text, language)
-    found = [n for n in syntax.nodes(tree) if 1 < n.end - n.start <= config.longest_node]
-    if draw < config.random_spans + config.syntax_nodes and found:
-        node = found[rng.randrange(len(found))]
-        return node.start, node.end
-    return _cursor_span(text, found, rng)
-
-
-def _cursor_span(text: str, found: Sequence[syntax.Node], rng: random.Random) -> tuple[int, int]:
-    """From a place where a person types: to the end of the block that begins there, or of the line."""
-    blocks = [n for n in found if n.kind == "block"]
-    if blocks and rng.random() < 0.5:
-        block = blocks[rng.randrange(len(blocks))]
-        # The cursor stands at the end of the line that opens the block as often as in the empty line below.
-        line_end = text.rfind("\n", 0, block.start)
-        return (line_end if line_end > 0 and rng.random() < 0.5 else block.start), block.end
-    starts = [0] + [i + 1 for i, c in enumerate(text) if c == "\n"]
-    line = starts[rng.randrange(len(starts))]
-    end = text.find("\n", line)
-    end = len(text) if end < 0 else end
-    indented = line + (len(text[line:end]) - len(text[line:end].lstrip()))
-    at = indented if rng.random() < 0.4 else rng.randint(indented, end)
-    return at, end
+        return random_span(chunk.text, config.longest_middle, rng)
+    first = bisect_left(nodes, chunk.start, key=lambda node: node.start)
+    last = bisect_left(nodes, chunk.end, key=lambda node: node.start)
+    inside = [
+        syntax.Node(node.kind, node.start - chunk.start, node.end - chunk.start)
+        for node in nodes[first:last]
+        if node.end <= chunk.end
+    ]
+    if draw < config.random_spans + config.syntax_nodes:
+        span = syntax_span(inside, config.longest_middle, rng)
+        if span is not None:
+            return span
+    return cursor_span(chunk.text, inside, config.longest_middle, rng)

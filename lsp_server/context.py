@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from lsp_server.documents import Document
 from model import neighbours, syntax
 from model.fim import Hole, Snippet
+from model.neighbourhood import Neighbourhood
 
 # A generated file of megabytes is no model of how this project is written, and slow to look through.
 LARGEST_NEIGHBOUR = 200_000  # characters
@@ -26,9 +27,18 @@ def hole_at(
 
 
 def hole_between(
-    document: Document, prefix: str, suffix: str, *, folders: Sequence[str], files: Sequence[Snippet] = ()
+    document: Document,
+    prefix: str,
+    suffix: str,
+    *,
+    folders: Sequence[str],
+    files: Sequence[Snippet] = (),
+    neighbourhood: Neighbourhood | None = None,
 ) -> Hole:
-    """The hole between two texts that need not be all of the document's, as with a selected suggestion."""
+    """The hole between two texts that need not be all of the document's, as with a selected suggestion.
+
+    `neighbourhood` is brought up to date with the files: one that held most of them before spares the work.
+    """
     language = language_of(document)
     hole = Hole(
         path=relative_path(document.path, folders),
@@ -38,12 +48,14 @@ def hole_between(
     )
     if not files:
         return hole
+    neighbourhood = Neighbourhood() if neighbourhood is None else neighbourhood
+    neighbourhood.replace_all(files)
     return Hole(
         path=hole.path,
         language=language,
         prefix=hole.prefix,
         suffix=hole.suffix,
-        neighbours=neighbours.choose(hole, files),
+        neighbours=neighbours.choose(hole, neighbourhood),
     )
 
 

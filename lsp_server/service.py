@@ -22,6 +22,7 @@ from lsp_server.documents import Document, Encoding, changed, offset_at
 from lsp_server.turns import Turns
 from lsp_server.workspace import Workspace
 from model.errors import ConfigError, TabwrightError
+from model.neighbourhood import Neighbourhood
 
 if TYPE_CHECKING:
     from model.fim import Hole
@@ -106,6 +107,7 @@ class Service:
         self.state: tuple[State, str] = ("starting", "the model is loading")
         self._documents: dict[str, Document] = {}  # in the order they were opened
         self._touched: dict[str, None] = {}  # URIs, the one worked on last at the end
+        self._neighbourhood = Neighbourhood()  # of open documents; used on the worker thread only
         self._project: Project | None = None
         self._workspace: Workspace | None = None
         self._asked = ""  # URI of the document last asked for, until it is closed
@@ -337,7 +339,14 @@ class Service:
         try:
             files = context.files_beside(document, others, self.folders)
             shown = files if completer.engine.release.neighbours else []
-            hole = context.hole_between(document, before, behind, folders=self.folders, files=shown)
+            hole = context.hole_between(
+                document,
+                before,
+                behind,
+                folders=self.folders,
+                files=shown,
+                neighbourhood=self._neighbourhood,
+            )
             result = completer.complete(hole, request, files=files, project=self._project)
         except Exception as error:
             log.exception("a suggestion failed")

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.errors import DataError
+from model.writing import replacing
 
 MANIFEST = "manifest.json"
 Rows = npt.NDArray[np.uint16]
@@ -30,10 +31,8 @@ def write_shard(path: Path, rows: Rows) -> None:
     """Write rows under a temporary name, then rename: a shard under its own name is whole."""
     assert rows.dtype == np.uint16
     assert rows.ndim == 2
-    temporary = path.with_name(path.name + ".partial")
-    with temporary.open("wb") as file:
+    with replacing(path) as file:
         np.lib.format.write_array(file, np.ascontiguousarray(rows), allow_pickle=False)
-    temporary.replace(path)
 
 
 def read_shard(path: Path) -> Rows:

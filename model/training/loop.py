@@ -94,8 +94,8 @@ class _Run:
             return
         if state["tokenizer"] != self.tokenizer.sha256:
             raise DataError(
-                f"{self.out} was trained with another tokenizer than that of {self.data}; build the data with "
-                "--tokenizer, or use another --out folder"
+                f"{self.out} was trained with another tokenizer than that of {self.data}; "
+                "build the data with --tokenizer, or use another --out folder"
             )
         self.first_step, self.earlier = state.get("first_step", 0), json.loads(state.get("earlier", "[]"))
         if state.get("shards", self.shards) != self.shards:
@@ -104,7 +104,8 @@ class _Run:
                     f"{self.out} was trained on other shards than {self.data}; say --new-data to go on with "
                     "these, or use another --out folder"
                 )
-            self.earlier.append({"corpus": json.loads(state.get("corpus", "{}")), "until_step": state["step"]})
+            corpus = json.loads(state.get("corpus", "{}"))
+            self.earlier.append({"corpus": corpus, "until_step": state["step"]})
             self.first_step = state["step"]
         self.config = continued(from_json(json.loads(state["config"])), self.config, state["step"])
         self.network.load_state_dict(state["network"])
