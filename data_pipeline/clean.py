@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from data_pipeline import dedupe, parts, steps
 from data_pipeline.document import Document, Drop
-from data_pipeline.manifest import SPLITS, Manifest, Source
+from data_pipeline.manifest import SPLITS, Manifest, Source, project_of
 from data_pipeline.parts import PartJob
 from data_pipeline.sketches import Sketches, load
 from data_pipeline.store import read_columns, read_documents, read_lengths, write_documents
@@ -71,7 +71,9 @@ def clean(
         return found
     steps.withdraw(out / RECORD)
     catalogue = _catalogue(manifest, jobs, against)
+    _one_split_each(catalogue)
     resolution = dedupe.resolve(catalogue.sketches, _ranks(catalogue))
+    catalogue.sketches.clear()  # each large one holds a file open
     kept = resolution.kept
     tally = Tally()
     for job in jobs:
@@ -150,6 +152,19 @@ def _append(
     catalogue.sketches.append(load(sketches))
 
 
+def _one_split_each(catalogue: _Catalogue) -> None:
+    """Raise DataError for a project that two sources put into different splits."""
+    split_of: dict[str, tuple[str, str]] = {}
+    for number in range(catalogue.existing, len(catalogue.ids)):
+        own = catalogue.splits[number], catalogue.sources[number]
+        split, source = split_of.setdefault(project_of(catalogue.repos[number]), own)
+        if split != own[0]:
+            raise DataError(
+                f"the project {catalogue.repos[number]} is in the split {split} by the source {source} and "
+                f"in {own[0]} by {own[1]}; give both sources the same split, or `by-project`"
+            )
+
+
 def _ranks(catalogue: _Catalogue) -> npt.NDArray[np.int64]:
     """Whose copy stays, lowest first, shape (documents,); the rule is this module's docstring."""
     order = sorted(
@@ -187,17 +202,38 @@ def _count_duplicates(
 def _merged(catalogue: _Catalogue, kept: npt.NDArray[np.bool_], split: str) -> Iterator[Document]:
     """The kept documents of a split by (repo, id): runs are sorted, so they are merged as they are read."""
 
-    def of(run: Path, start: int) -> Iterator[tuple[str, str, Document]]:
-        count = len(read_columns(run, ("id",))["id"])
-        wanted = [kept[n] and catalogue.splits[n] == split for n in range(start, start + count)]
-        if any(wanted):
-            for document, take in zip(read_documents(run), wanted, strict=True):
-                if take:
-                    yield document.repo, document.id, document
+    def of(run: Path, start: int, end: int) -> Iterator[Document]:
+        for document, number in zip(read_documents(run), range(start, end), strict=True):
+            if kept[number] and catalogue.splits[number] == split:
+                yield document
 
-    runs = [of(run, start) for run, start in zip(catalogue.runs, catalogue.starts, strict=True)]
-    for _, _, document in heapq.merge(*runs, key=lambda entry: entry[:2]):
-        yield document
+    ends = [*catalogue.starts[1:], len(catalogue.ids)]
+    waiting = []
+    for run, start, end in zip(catalogue.runs, catalogue.starts, ends, strict=True):
+        if any(kept[n] and catalogue.splits[n] == split for n in range(start, end)):
+            waiting.append(((catalogue.repos[start], catalogue.ids[start]), run, start, end))
+    waiting.sort(reverse=True)
+    # A run is opened when its first document is next, so that only runs that overlap are open together.
+    opened: list[tuple[tuple[str, str], int, Document, Iterator[Document]]] = []
+    while waiting or opened:
+        while waiting and (not opened or waiting[-1][0] <= opened[0][0]):
+            _, run, start, end = waiting.pop()
+            _next(opened, start, of(run, start, end))
+        if opened:
+            _, start, document, rest = heapq.heappop(opened)
+            yield document
+            _next(opened, start, rest)
+
+
+def _next(
+    opened: list[tuple[tuple[str, str], int, Document, Iterator[Document]]],
+    start: int,
+    run: Iterator[Document],
+) -> None:
+    """Put a run back among the opened ones by its next document; the run's number keeps ties in order."""
+    document = next(run, None)
+    if document is not None:
+        heapq.heappush(opened, ((document.repo, document.id), start, document, run))
 
 
 def _noting(documents: Iterator[Document], excerpts: dict[str, str]) -> Iterator[Document]:

@@ -8,6 +8,7 @@ Only training documents are indexed: a model cannot have copied the others.
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,9 @@ def build(
         progress.skip("attribution")
         return found["counts"]  # type: ignore[no-any-return]
     steps.withdraw(stamp)
+    # An older index names documents that may not be in the corpus any more; a kill may have left half of one.
+    if out.exists():
+        shutil.rmtree(out)
     documents = documents_file(clean_folder, "train")
     jobs = [IndexJob(documents=documents, rows=rows) for rows in project_ranges(documents)]
     with progress.task("attribution", sum(len(job.rows) for job in jobs), "files") as advance:

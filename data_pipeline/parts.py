@@ -10,6 +10,7 @@ are done again whose source has changed. What needs all of them comes after (cle
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -33,6 +34,7 @@ DOCUMENTS = "documents"
 Hits = dict[str, Counter[str]]
 # Characters sorted in memory at a time: what a worker needs at most, a few times over.
 RUN = 32_000_000
+_OWN = re.compile(r"(run-\d{3,}\.(parquet|sketches)|part\.json)(\.partial)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +63,13 @@ def jobs(
     opt_out: Sequence[Path],
 ) -> list[PartJob]:
     """A job for each partition, in order. The key names all that decides its part."""
-    judged_by = (list(languages), steps.digest(benchmarks), read_opt_out(opt_out).patterns, RUN)
+    judged_by = (
+        list(languages),
+        [path.name for path in benchmarks],
+        steps.digest(benchmarks),
+        read_opt_out(opt_out).patterns,
+        RUN,
+    )
     return [
         PartJob(
             partition=partition,
@@ -81,10 +89,12 @@ def is_done(job: PartJob) -> bool:
 
 
 def remove_others(out: Path, kept: Sequence[PartJob]) -> None:
-    """Take away the parts of sources that are not named any more."""
+    """Take away the parts of sources that are not named any more, and nothing that is not such a part."""
     names = {job.folder.name for job in kept}
     for folder in sorted(out.iterdir()) if out.is_dir() else ():
-        if folder.name not in names:
+        if folder.name in names or folder.is_symlink() or not folder.is_dir():
+            continue
+        if all(_OWN.fullmatch(path.name) for path in folder.iterdir()):
             shutil.rmtree(folder)
 
 
@@ -94,7 +104,8 @@ def make(job: PartJob) -> dict[str, Any]:
         return found
     steps.withdraw(job.folder / RECORD)
     for old in sorted(job.folder.iterdir()):
-        old.unlink()
+        if _OWN.fullmatch(old.name):
+            old.unlink()
     tally, redactions, hits = Tally(), Counter[str](), Hits({})
     files: list[str] = []
     for number, run in enumerate(_runs(_documents(job, tally, redactions, hits))):

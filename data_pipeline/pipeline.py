@@ -21,6 +21,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from data_pipeline import decontaminate, indexing, inventory, parts, report, steps, vocabulary
 from data_pipeline.clean import clean
 from data_pipeline.config import BuildConfig
@@ -32,6 +34,7 @@ from data_pipeline.sources.reading import fetch, partitions
 from model.errors import DataError
 from model.tokenizer import Tokenizer
 
+_MARKER = "CORPUS"
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -58,16 +61,16 @@ def build(
     engine = engine or Local()
     # Relative paths would mean something else on another node.
     out = out.resolve()
-    with _room_on_disk(out):
+    listed = _checked(out, benchmarks, tokenizer)
+    with _room_on_disk(out), _alone(out):
         with progress.task("fetch", len(manifest.sources), "sources") as advance:
             fetch(manifest, cache, on_source=lambda _: advance(1))
-        listed = [path.resolve() for path in (*benchmarks, decontaminate.humaneval_file())]
         jobs = parts.jobs(
             partitions(manifest, cache.resolve()),
             out / "parts",
             languages=manifest.languages,
             benchmarks=listed,
-            opt_out=opt_out,
+            opt_out=[path.resolve() for path in opt_out],
         )
         parts.remove_others(out / "parts", jobs)
         left = [job for job in jobs if not parts.is_done(job)]
@@ -80,6 +83,10 @@ def build(
         with progress.task("duplicates", 1, "corpus") as advance:
             cleaned = clean(manifest, jobs, out / "clean", against=against)
             advance(1)
+        if not cleaned["kept"]["train"]["documents"]:
+            raise DataError(
+                f"no training document was kept; {out / 'clean' / 'clean.json'} says why: name other sources"
+            )
         tokenizer_file = (
             tokenizer.resolve()
             if tokenizer is not None
@@ -101,6 +108,39 @@ def build(
         steps.write_json(out / "report.json", record)
         report.write_html(record, out / "report.html")
     return record
+
+
+def _checked(out: Path, benchmarks: Sequence[Path], tokenizer: Path | None) -> list[Path]:
+    """What is wrong with the arguments is said before hours of work; returns all benchmark files."""
+    if out.exists() and not out.is_dir():
+        raise DataError(f"{out} is a file; give --out a folder")
+    if out.is_dir() and not (out / _MARKER).is_file():
+        others = sorted(path.name for path in out.iterdir() if path.name != "wheels")
+        if others:
+            raise DataError(
+                f"{out} holds {others[0]}, which no build made; give --out an empty folder, so that "
+                "nothing of yours is replaced"
+            )
+    if tokenizer is not None and (size := Tokenizer.load(tokenizer).size) > 1 << 16:
+        raise DataError(f"{tokenizer} has {size:,} tokens; shards hold at most 65,536, so use a smaller one")
+    listed = [path.resolve() for path in (*benchmarks, decontaminate.humaneval_file())]
+    names = [decontaminate.read_benchmark(path).name for path in listed]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise DataError(f"two benchmark files are called {twice[0]}; rename one, so that both are counted")
+    return listed
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Mark the folder as a build's, and keep other builds out of it."""
+    out.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(out.with_name(f".{out.name}.lock"))
+    try:
+        with lock.acquire(blocking=False):
+            steps.write_text(out / _MARKER, "A corpus of `tabwright data build`, which replaces its files.\n")
+            yield
+    except Timeout:
+        raise DataError(f"another build is at work in {out}; wait for it, or give another --out") from None
 
 
 def _size(job: parts.PartJob) -> int:

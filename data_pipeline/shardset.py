@@ -10,14 +10,16 @@ mixed over all projects.
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from data_pipeline import encode, pack, steps
 from data_pipeline.clean import documents_file
@@ -31,6 +33,8 @@ from model.shards import MANIFEST, shard_name, write_shard
 from model.tokenizer import Tokenizer
 
 FUNCTIONS = "functions"
+_SHARD = re.compile(rf"(train|validation|test|{FUNCTIONS})-\d{{3}}\.(npy|json)(\.partial)?\Z")
+Numbers = npt.NDArray[np.int64]
 
 
 def pack_shards(
@@ -46,7 +50,8 @@ def pack_shards(
     """Write all shards and their manifest; returns it."""
     tokenizer = Tokenizer.load(tokenizer_file)
     key = steps.fingerprint("pack", clean_record["fingerprint"], tokenizer.sha256, asdict(config))
-    if (found := steps.read_record(out / MANIFEST, key)) is not None:
+    whole_key = steps.fingerprint(key, manifest.name, manifest.sha256)
+    if (found := steps.read_record(out / MANIFEST, whole_key)) is not None:
         progress.skip("pack")
         return found
     steps.withdraw(out / MANIFEST)
@@ -83,15 +88,16 @@ def pack_shards(
         "clean": {k: clean_record[k] for k in ("kept", "dropped", "overlaps", "redactions")},
         "shards": shards,
     }
-    return steps.write_record(out / MANIFEST, key, ["tokenizer.json", *shards], record)
+    return steps.write_record(out / MANIFEST, whole_key, ["tokenizer.json", *shards], record)
 
 
 def _remove_others(out: Path, kept: set[str]) -> None:
-    """Take away the shards of epochs that are not asked for any more: training must not find them."""
-    for path in sorted(out.glob("*.npy")):
-        if path.name not in kept:
+    """Take away what other epochs left, finished or not: training must not find it."""
+    for path in sorted(out.iterdir()):
+        if path.is_dir() and path.name.startswith("work-"):
+            shutil.rmtree(path)
+        elif _SHARD.match(path.name) and f"{path.name[: path.name.index('.')]}.npy" not in kept:
             path.unlink()
-            path.with_suffix(".json").unlink(missing_ok=True)
 
 
 def _write(
@@ -134,9 +140,13 @@ def _write(
         for counted in engine.map(encode.encode, jobs, on_done=lambda job: advance(len(job.rows))):
             counts.update(counted)
     pieces = [encode.read_piece(job.to) for job in sorted(jobs, key=lambda job: job.rows.start)]
-    with progress.task(f"pack {shard} {epoch}", sum(len(p.lengths) for p in pieces), "examples") as advance:
-        stream = _mixed(pieces, config, epoch, shard, advance)
-        rows = pack.to_array(pack.pack(stream, length=config.length, pad=tokenizer.fim_pad), config.length)
+    order_of, lengths_of, tokens_of = _mixed(pieces, config, epoch, shard)
+    with progress.task(f"pack {shard} {epoch}", len(order_of), "examples") as advance:
+        packed = list(pack.pack(lengths_of[order_of].tolist(), length=config.length))
+        rows = pack.fill(
+            packed, lambda place: tokens_of(order_of[place]), length=config.length, pad=tokenizer.fim_pad
+        )
+        advance(len(order_of))
     # Neighbouring rows come from neighbouring documents until they are mixed here.
     order = list(range(len(rows)))
     generator(config.seed, epoch, shard, "rows").shuffle(order)
@@ -172,20 +182,27 @@ def _portion(lengths: Sequence[int], config: BuildConfig, epoch: int) -> list[bo
 
 
 def _mixed(
-    pieces: Sequence[Piece], config: BuildConfig, epoch: int, shard: str, advance: Any
-) -> Iterator[list[int]]:
-    """The examples of all pieces, documents in a random order, each document's in its own."""
-    found: list[tuple[int, int, int]] = []  # (piece, first token, last token) of each example
-    of_document: dict[int, list[int]] = {}
-    for number, piece in enumerate(pieces):
-        ends = np.cumsum(piece.lengths).tolist()
-        for document, length, end in zip(piece.documents.tolist(), piece.lengths.tolist(), ends, strict=True):
-            of_document.setdefault(document, []).append(len(found))
-            found.append((number, end - length, end))
-    order = sorted(of_document)
-    generator(config.seed, epoch, shard, "documents").shuffle(order)
-    for document in order:
-        for example in of_document[document]:
-            number, start, end = found[example]
-            yield pieces[number].ids[start:end].tolist()
-            advance(1)
+    pieces: Sequence[Piece], config: BuildConfig, epoch: int, shard: str
+) -> tuple[Numbers, Numbers, Callable[[int], npt.NDArray[np.uint16]]]:
+    """The examples of all pieces, documents in a random order, each document's in its own.
+
+    Returns the numbers of the examples in that order, their lengths by number, and how to get their tokens.
+    """
+    none = np.empty(0, np.int64)
+    lengths = np.concatenate([none, *(piece.lengths for piece in pieces)])
+    documents = np.concatenate([none, *(piece.documents for piece in pieces)])
+    first = np.concatenate([none, *(np.cumsum(piece.lengths) - piece.lengths for piece in pieces)])
+    piece_of = np.repeat(np.arange(len(pieces)), [len(piece.lengths) for piece in pieces])
+    known, place = np.unique(documents, return_inverse=True)
+    shuffled = list(range(len(known)))
+    generator(config.seed, epoch, shard, "documents").shuffle(shuffled)
+    rank = np.empty(len(known), np.int64)
+    rank[shuffled] = np.arange(len(known))
+    order = np.argsort(rank[place], kind="stable")
+
+    def tokens_of(number: int) -> npt.NDArray[np.uint16]:
+        ids = pieces[piece_of[number]].ids
+        found: npt.NDArray[np.uint16] = ids[first[number] : first[number] + lengths[number]]
+        return found
+
+    return order, lengths, tokens_of

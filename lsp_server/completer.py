@@ -102,7 +102,7 @@ class Completer:
 
         # What surely comes first need not be left to the model: asked as if it had been typed.
         asked = replace(hole, prefix=hole.prefix + decision.lead)
-        prompt = fim.render(asked, engine.tokenizer, engine.release.window - self._reserve)
+        prompt = fim.render(asked, engine.tokenizer, self.budget)
         layers = {} if self._layers is None else {"layers": self._layers}
         memory = (
             None
@@ -199,6 +199,11 @@ class Completer:
             stop_reason=completion.stop_reason,
             copied=_shown(completion, written, text),
         )
+
+    @property
+    def budget(self) -> int:
+        """Tokens of a prompt: the model's window without what is kept for the answer."""
+        return self.engine.release.window - self._reserve
 
     @property
     def _reserve(self) -> int:

@@ -29,7 +29,7 @@ def fingerprint_of_dataset(source: HubDataset) -> str:
     if not folder.is_dir():
         raise DataError(f"{folder}, the data set of {source.name}, is no folder; correct `dataset`")
     digest = hashlib.sha256()
-    for path in sorted(p for p in folder.rglob("*") if p.is_file() and not p.is_symlink()):
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         with path.open("rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
         digest.update(

@@ -43,6 +43,9 @@ _LONGEST_LINE = 16_000_000  # bytes of a jsonl file; a text of 1 MB fits, escape
 
 Columns = Mapping[str, str]  # what it stands for: what it is called
 
+# Rows without a text before a file is taken to be another kind of table.
+_MOST_UNKNOWN = 100
+
 
 def files_of(table: Table) -> list[Path]:
     """The table's files, sorted. Raises DataError when there are none."""
@@ -66,12 +69,22 @@ def read_table(table: Table, path: Path, reading: Reading) -> Iterator[Document 
     rows = _parquet_rows(table, path) if table.kind == "parquet" else _json_rows(table, path)
     names: list[str] = []
     columns: Columns = {}
+    unknown = 0
     for number, row in enumerate(rows, start=1):
         if isinstance(row, str):
             yield Drop(document_id=reading.identity(f"row {number}"), reason=row, characters=0)
             continue
         if list(row) != names:  # lines of a jsonl file may differ
             names, columns = list(row), columns_of(row, dict(table.columns))
+        if "text" not in columns:
+            unknown += 1
+            yield Drop(document_id=reading.identity(f"row {number}"), reason="no text", characters=0)
+            if unknown == number == _MOST_UNKNOWN:
+                raise DataError(
+                    f"{path}: none of the first {number} rows has a text among {', '.join(names)}; name the "
+                    'column in the manifest, as in "columns": {"text": "content"}'
+                )
+            continue
         if (found := document_of(row, number, columns, table, reading)) is not None:
             yield found
 

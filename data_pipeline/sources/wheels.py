@@ -7,6 +7,7 @@ not read, because pip runs their build to learn their name.
 from __future__ import annotations
 
 import hashlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -16,12 +17,13 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from data_pipeline.document import Document, Drop
-from data_pipeline.licenses import is_permissive, of_metadata
+from data_pipeline.licenses import is_permissive, of_license_file, of_metadata
 from data_pipeline.manifest import Manifest, Wheel
 from data_pipeline.sources.files import UNSAFE_PATH, Reading, document, unfit
 from model.errors import DataError
 from model.syntax import language_of
 
+_LICENSE_FILE = re.compile(r"(?:licenses/)?(?:LICEN[CS]E|COPYING)[^/]*", re.IGNORECASE)
 _LARGEST_METADATA = 2_000_000  # bytes
 # What zipfile raises for a member that is damaged, encrypted or packed in an unknown way.
 _UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)
@@ -131,22 +133,34 @@ def _open(path: Path) -> zipfile.ZipFile:
 
 
 def _license(wheel: Wheel, archive: zipfile.ZipFile) -> str:
-    """What the wheel's metadata states, else what the manifest does."""
-    stated = None
+    """What the wheel's metadata states, else its licence files, else the manifest."""
+    stated: list[str | None] = []
+    files: list[str] = []
     for info in archive.infolist():
         folder, _, name = info.filename.partition("/")
-        if name == "METADATA" and folder.endswith(".dist-info") and info.file_size <= _LARGEST_METADATA:
-            try:
-                stated = of_metadata(archive.read(info).decode("utf-8", "replace"))
-            except _UNREADABLE as error:
-                raise DataError(
-                    f"the metadata of {wheel.wheel} cannot be read ({error}); fetch it again"
-                ) from error
-    if stated is None:
+        if not folder.endswith(".dist-info") or info.file_size > _LARGEST_METADATA:
+            continue
+        try:
+            if name == "METADATA":
+                stated.append(of_metadata(archive.read(info).decode("utf-8", "replace")))
+            elif _LICENSE_FILE.fullmatch(name):
+                found = of_license_file(archive.read(info).decode("utf-8", "replace"))
+                files += [] if found is None else [found]
+        except _UNREADABLE as error:
+            raise DataError(
+                f"the metadata of {wheel.wheel} cannot be read ({error}); fetch it again"
+            ) from error
+    if len(stated) > 1:
+        raise DataError(f"{wheel.wheel} has {len(stated)} METADATA files; remove it from the manifest")
+    if stated and stated[0] is not None:
+        expression, by = stated[0], "metadata"
+    elif files:
+        expression, by = " AND ".join(sorted(set(files))), "licence files"
+    else:
         return wheel.license
-    if not is_permissive(stated):
+    if not is_permissive(expression):
         raise DataError(
-            f"{wheel.wheel} is under {stated} by its metadata, the manifest says {wheel.license}; "
+            f"{wheel.wheel} is under {expression} by its {by}, the manifest says {wheel.license}; "
             "remove it from the manifest"
         )
-    return stated
+    return expression

@@ -170,6 +170,7 @@ def dedup(
     import os
 
     from eval.bench import dedup as bench
+    from eval.bench import dedup_stages
     from eval.bench.dedup_documents import read
 
     console = _console(markdown)
@@ -177,7 +178,9 @@ def dedup(
         bench.tools(peers.absolute(), console), read(corpus), megabytes=megabytes or None, sample=sample,
         rounds=rounds, workers=workers or os.cpu_count() or 1, console=console,
     )  # fmt: skip
-    _give(result, bench.sheets(result), out, markdown)
+    result["build_stages"] = dedup_stages.measure(corpus)
+    shown = [dedup_stages.sheet(result["build_stages"])] if result["build_stages"] else []
+    _give(result, [*bench.sheets(result), *shown], out, markdown)
 
 
 def _give(result: dict[str, Any], tables: Any, out: Path | None, markdown: bool) -> None:

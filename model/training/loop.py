@@ -104,7 +104,13 @@ class _Run:
                     f"{self.out} was trained on other shards than {self.data}; say --new-data to go on with "
                     "these, or use another --out folder"
                 )
-            corpus = json.loads(state.get("corpus", "{}"))
+            if "corpus" not in state:
+                raise DataError(
+                    f"{self.out} does not say what it was trained on; resume it once on its own shards "
+                    "before it goes on with others"
+                )
+            corpus = json.loads(state["corpus"])
+            self._not_seen(corpus)
             self.earlier.append({"corpus": corpus, "until_step": state["step"]})
             self.first_step = state["step"]
         self.config = continued(from_json(json.loads(state["config"])), self.config, state["step"])
@@ -115,6 +121,16 @@ class _Run:
         self.step, self.tokens, self.seconds = state["step"], state["tokens"], state["seconds"]
         self.console.print(f"resuming at step {self.step} of {self.config.steps}")
         self._keep_metrics()
+
+    def _not_seen(self, corpus: dict[str, Any]) -> None:
+        """Raise DataError where the new shards hold out what the run has already read."""
+        projects = self.manifest["corpus"].get("projects", {})
+        held_out = {name for split in ("validation", "test") for name in projects.get(split, [])}
+        if seen := sorted(held_out & set(corpus.get("projects", {}).get("train", []))):
+            raise DataError(
+                f"{self.data} holds out {', '.join(seen)}, which {self.out} was trained on; put them "
+                "into the train split, or start another run"
+            )
 
     def _keep_metrics(self) -> None:
         """Drop the lines behind the saved state: they belong to steps that are run again."""

@@ -12,15 +12,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from data_pipeline import clean as clean_step
 from data_pipeline import parts, pipeline, shardset, store
 from data_pipeline.config import BuildConfig, generator
 from data_pipeline.engines import Local
 from data_pipeline.holes import HoleConfig
-from data_pipeline.manifest import Folder, add, read_manifest
+from data_pipeline.manifest import Folder, add, parse_source, read_manifest
 from data_pipeline.pipeline import build
 from data_pipeline.store import read_documents
 from model.attribution import AttributionIndex
-from model.errors import ConfigError, DataError
+from model.errors import ConfigError, DataError, ModelError
 from model.shards import Rows, read_shard
 from model.shards import read_manifest as read_shard_manifest
 from model.tokenizer import Tokenizer
@@ -324,3 +325,103 @@ def test_runs_are_sorted_and_bounded(
     assert [len(run) for run in runs] == [3, 3, 3, 1]
     assert all([(d.repo, d.id) for d in run] == sorted((d.repo, d.id) for d in run) for run in runs)
     assert sorted(d.id for run in runs for d in run) == sorted(d.id for d in documents)
+
+
+def test_a_folder_that_no_build_made_is_left_alone(module_corpus: Corpus, tmp_path: Path) -> None:
+    manifest = read_manifest(module_corpus[0])
+    (tmp_path / "parts" / "mine").mkdir(parents=True)
+    (tmp_path / "parts" / "mine" / "thesis.txt").write_text("years of work")
+    with pytest.raises(DataError, match=r"holds parts, which no build made; give --out an empty folder"):
+        build(manifest, CONFIG, tmp_path, module_corpus[1])
+    assert (tmp_path / "parts" / "mine" / "thesis.txt").read_text() == "years of work"
+    (tmp_path / "file").write_text("")
+    with pytest.raises(DataError, match="is a file; give --out a folder"):
+        build(manifest, CONFIG, tmp_path / "file", module_corpus[1])
+
+
+def test_nothing_but_parts_is_taken_from_among_them(copy: Path, module_corpus: Corpus) -> None:
+    before = digests(copy)
+    (copy / "parts" / ".DS_Store").write_text("")
+    (copy / "parts" / "notes").mkdir()
+    (copy / "parts" / "notes" / "read-me.txt").write_text("mine")
+    shutil.copytree(copy / "parts" / "one", copy / "parts" / "gone")
+    (copy / "shards" / "work-train-007-abc").mkdir()
+    (copy / "shards" / "train-007.npy").write_bytes(b"")
+    (copy / "shards" / "manifest.json").unlink()
+    build(read_manifest(module_corpus[0]), CONFIG, copy, module_corpus[1])
+    assert not (copy / "parts" / "gone").exists()
+    (copy / "parts" / ".DS_Store").unlink()
+    (copy / "parts" / "notes" / "read-me.txt").unlink()
+    assert digests(copy) == before
+
+
+def test_half_an_index_is_made_again(copy: Path, module_corpus: Corpus) -> None:
+    before = digests(copy)
+    for path in sorted((copy / "attribution").iterdir())[1:]:
+        path.unlink()
+    build(read_manifest(module_corpus[0]), CONFIG, copy, module_corpus[1])
+    assert digests(copy) == before
+
+
+def test_two_builds_do_not_share_a_folder(copy: Path, module_corpus: Corpus) -> None:
+    with pipeline._alone(copy), pytest.raises(DataError, match="another build is at work"):
+        build(read_manifest(module_corpus[0]), CONFIG, copy, module_corpus[1])
+
+
+def test_a_project_of_two_splits_is_refused(module_corpus: Corpus, tmp_path: Path) -> None:
+    """By two tables: of neither can be said which one is right."""
+    text = (Path(__file__).parents[2] / "model" / "tokenizer.py").read_text(encoding="utf-8")
+    tables = []
+    for split in ("train", "test"):
+        row = {"content": text + f"\n{split} = 1\n", "path": f"{split}.py", "repo_name": "psf/requests"}
+        path = tmp_path / f"{split}.jsonl"
+        path.write_text(json.dumps({**row, "license": "MIT", "lang": "Python"}) + "\n", encoding="utf-8")
+        tables.append(parse_source(f"jsonl:{path}", split=split))
+    with pytest.raises(DataError, match=r"psf/requests is in the split (test|train) by .* give both"):
+        build(add(read_manifest(module_corpus[0]), tables), CONFIG, tmp_path / "out", module_corpus[1])
+
+
+def test_what_cannot_be_used_is_said_before_any_work(module_corpus: Corpus, tmp_path: Path) -> None:
+    manifest, out = read_manifest(module_corpus[0]), tmp_path / "out"
+    with pytest.raises(DataError, match=r"missing\.jsonl"):
+        build(manifest, CONFIG, out, module_corpus[1], benchmarks=[tmp_path / "missing.jsonl"])
+    with pytest.raises(ModelError, match=r"missing\.json"):
+        build(manifest, CONFIG, out, module_corpus[1], tokenizer=tmp_path / "missing.json")
+    problem = "Write a function that adds two whole numbers and returns their sum."
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mbpp.jsonl").write_text(json.dumps({"prompt": problem}) + "\n")
+    with pytest.raises(DataError, match="two benchmark files are called mbpp"):
+        build(
+            manifest, CONFIG, out, module_corpus[1],
+            benchmarks=[tmp_path / "a" / "mbpp.jsonl", tmp_path / "b" / "mbpp.jsonl"],
+        )  # fmt: skip
+    assert not out.exists()
+
+
+def test_runs_that_overlap_are_merged_in_the_order_of_projects(
+    make_document: Callable[..., store.Document], tmp_path: Path
+) -> None:
+    """And a run is opened only when its turn has come."""
+    runs, starts, ids, repos = [], [], [], []
+    for number, letters in enumerate(("ad", "be", "cf", "gh")):
+        documents = [
+            make_document("x" * 9, id=f"{letter}/{i}", repo=letter) for letter in letters for i in range(2)
+        ]
+        runs.append(tmp_path / f"{number}.parquet")
+        store.write_documents(runs[-1], documents)
+        starts.append(len(ids))
+        ids += [d.id for d in documents]
+        repos += [d.repo for d in documents]
+    catalogue = clean_step._Catalogue(
+        runs=runs, starts=starts, ids=ids, repos=repos, licenses=[], languages=[], lengths=[],
+        splits=["train"] * len(ids), sources=[], sketches=[], existing=0,
+    )  # fmt: skip
+    kept = np.ones(len(ids), bool)
+    kept[3] = False
+    merged = clean_step._merged(catalogue, kept, "train")
+    runs[-1].unlink()
+    first = [next(merged).id for _ in range(7)]
+    assert first == ["a/0", "a/1", "b/0", "b/1", "c/0", "c/1", "d/0"]
+    with pytest.raises(DataError, match=r"3\.parquet"):
+        list(merged)

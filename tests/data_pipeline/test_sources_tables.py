@@ -201,7 +201,7 @@ def test_a_bad_line_is_dropped_and_the_next_one_read(tmp_path: Path, monkeypatch
     path.write_bytes(b"\n".join(lines))  # without a line end at the end
     found = read(table(path))
     assert [d.reason for d in found if isinstance(d, Drop)] == [
-        "not JSON", "not JSON", "not a JSON object", "not JSON", *["line too long"] * 3,
+        "not JSON", "not JSON", "not a JSON object", "not JSON", *["line too long"] * 3, "no text",
     ]  # fmt: skip
     assert [d.id for d in found if isinstance(d, Document)] == [
         "t/owner/thing/src/a.py",
@@ -247,3 +247,10 @@ def test_a_folder_has_its_files_in_order(tmp_path: Path) -> None:
     assert names == ["0.parquet", "a/2.parquet", "b/1.parquet"]
     with pytest.raises(DataError, match=r"the path of t, is no file and no folder with \.jsonl files"):
         tables.files_of(table(tmp_path))
+
+
+def test_a_file_without_any_text_says_how_its_column_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(json.dumps({"body": f"x = {i}", "path": "a.py"}) + "\n" for i in range(100)))
+    with pytest.raises(DataError, match=r"none of the first 100 rows has a text among body, path; name the"):
+        read(table(path))

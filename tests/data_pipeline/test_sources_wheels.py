@@ -178,3 +178,33 @@ def test_two_members_of_one_name_are_two_documents_and_a_damaged_one_is_dropped(
     assert (first.id, second.id, second.text) == ("x/x/a.py", "x/x/a.py#2", "second = 2\n")
     assert isinstance(third, Drop)
     assert third.reason == "unreadable"
+
+
+def _licensed(folder: Path, files: dict[str, bytes]) -> Wheel:
+    path = folder / "own-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in {"own/a.py": b"x = 1\n", **files}.items():
+            archive.writestr(name, content)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return Wheel(name="own", version="1.0", wheel=path.name, license="MIT", sha256=digest, split="train")
+
+
+def test_licence_files_speak_where_the_metadata_is_silent(tmp_path: Path) -> None:
+    gpl = b"GNU GENERAL PUBLIC LICENSE\nVersion 3, 29 June 2007\n" + b"Everyone is permitted to copy. " * 20
+    silent = b"Metadata-Version: 2.1\nName: own\nVersion: 1.0\n"
+    wheel = _licensed(tmp_path, {"own-1.0.dist-info/METADATA": silent, "own-1.0.dist-info/LICENSE": gpl})
+    with pytest.raises(DataError, match=r"is under GPL.* by its licence files, the manifest says MIT"):
+        list(read_wheel(wheel, tmp_path / wheel.wheel, ("python",)))
+
+
+def test_a_wheel_with_two_metadata_files_is_refused(tmp_path: Path) -> None:
+    """Which of the two licences holds cannot be said."""
+    wheel = _licensed(
+        tmp_path,
+        {
+            "own-1.0.dist-info/METADATA": b"Name: own\nLicense-Expression: GPL-3.0-only\n",
+            "b-1.0.dist-info/METADATA": b"Name: b\nLicense-Expression: MIT\n",
+        },
+    )
+    with pytest.raises(DataError, match="has 2 METADATA files"):
+        list(read_wheel(wheel, tmp_path / wheel.wheel, ("python",)))

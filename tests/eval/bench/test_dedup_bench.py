@@ -177,3 +177,31 @@ def test_ratios_are_of_medians_against_the_faster_of_the_others(
     assert [row["kept"] for row in result["scaling"]] == [10, 20, 40]
     first, *_ = dedup.sheets(result)
     assert [line[4] for line in first.lines] == ["1.0 x", "20.0 x", "5.5 x"]
+
+
+def test_stages_are_measured_on_whole_projects_of_a_built_corpus(tmp_path: Path) -> None:
+    from data_pipeline.document import Document
+    from data_pipeline.store import write_documents
+    from eval.bench import dedup_stages
+
+    root = Path(__file__).parents[3]
+    for project in ("data_pipeline", "lsp_server"):
+        documents = [
+            Document(
+                id=f"{project}/{path.name}",
+                text=path.read_text(encoding="utf-8"),
+                path=f"{project}/{path.name}",
+                language="python",
+                repo=project,
+                license="MIT",
+            )
+            for path in sorted((root / project).glob("*.py"))[:6]
+            if path.stat().st_size
+        ]
+        write_documents(tmp_path / "parts" / project / "run-000.parquet", documents)
+    rows = dedup_stages.measure(tmp_path)
+    assert rows[0]["stage"] == "licence header, filters"
+    assert len({row["megabytes"] for row in rows}) == 1
+    assert all(row["mb_per_s"] > 0 for row in rows)
+    assert len(dedup_stages.sheet(rows).lines) == len(rows)
+    assert dedup_stages.measure(tmp_path / "nothing") == []
