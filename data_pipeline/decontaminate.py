@@ -1,9 +1,9 @@
 """Which documents overlap a benchmark: they are dropped, so that its score says something.
 
-A problem is its prompt, solution and suffix, read as one text, comments and docstrings included. A document
-overlaps when it shares ten words in a row with one, of which at least five are different and begin with a
-letter. Punctuation, line breaks and indentation do not count, so a reformatted copy is found as well as a
-docstring or a solution alone.
+A problem is its prompt, solution and suffix (`FIELDS`), read as one text, comments and docstrings included.
+A document overlaps when it shares ten words in a row with one, of which at least five are different and
+begin with a letter. Punctuation, line breaks and indentation do not count, so a reformatted copy is found as
+well as a docstring or a solution alone.
 
 N-grams are the usual measure (13 words in GPT-3, Brown et al. 2020; 10 in Qwen2.5-Coder, Hui et al. 2024);
 the demand for words is ours. Without it, nine in ten of the documents found were number tables and test data
@@ -34,7 +34,8 @@ from model.errors import DataError
 GRAM = 10
 LEAST_WORDS = 5
 _FEWEST_BITS, _SPARE_BITS = 18, 4
-FIELDS = ("prompt", "canonical_solution", "suffix")
+# HumanEval and its infilling tasks have the first three; MBPP has `text` or `prompt`, and `code`.
+FIELDS = ("prompt", "canonical_solution", "suffix", "text", "code", "solution", "answer", "completion")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -72,7 +73,7 @@ def humaneval_file() -> Path:
 
 
 def read_benchmark(path: Path) -> Benchmark:
-    """A JSONL or JSONL.gz file: `prompt`, `canonical_solution` and `suffix` of each line, where it has them.
+    """A JSONL or JSONL.gz file: the `FIELDS` of each line, as one text in their order, where it has them.
 
     Raises DataError when it is no such file, or when nothing of it could ever be found.
     """
@@ -83,7 +84,9 @@ def read_benchmark(path: Path) -> Benchmark:
     owners, places = _telling(found)
     if not len(places):
         raise DataError(
-            f"the benchmark file {path} has no line with ten words of `prompt` and `canonical_solution`"
+            f"the benchmark file {path} has no line with ten words in the fields that are read "
+            f"({', '.join(FIELDS)}); it has the fields {_names(records)}: rename those with the problem and "
+            "its solution"
         )
     pairs = np.unique(np.stack([grams(found.hashes, GRAM)[places], owners.astype(np.uint64)]), axis=1)
     watched = set(owners.tolist())
@@ -97,6 +100,10 @@ def read_benchmark(path: Path) -> Benchmark:
         ids=tuple(ids),
         unwatched=tuple(name for number, name in enumerate(ids) if number not in watched),
     )
+
+
+def _names(records: list[dict[str, Any]]) -> str:
+    return ", ".join(sorted({name for record in records for name in record})[:20]) or "(none)"
 
 
 def _records(path: Path) -> Iterator[dict[str, Any]]:

@@ -304,6 +304,8 @@ def strip_license_header(document: Document) -> Document:
     while span := syntax.header_comment(document.text[at:], document.language):
         if not _LICENSE_WORDS.search(document.text, at + span[0], at + span[1]):
             break
+        if not licenses.is_understood(document.text[at + span[0] : at + span[1]]):
+            break
         at += span[1]
     if at == 0 or _is_generated(document) or license_of_its_own(Parsed(document)):
         return document

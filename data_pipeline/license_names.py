@@ -101,6 +101,63 @@ SPELLINGS = {
     "mozillapubliclicense20mpl20": "MPL-2.0",
     "proprietary": "LicenseRef-Proprietary",
 }
+# The words of a text or header that allow no commercial use; "commercial and non-commercial" allows both.
+NONCOMMERCIAL = (
+    r"(?<!commercial and )(?<!commercial or )(?<!commercial )(?:"
+    r"(?:only|solely|exclusively|strictly) for (?:\w+ ){0,3}?non ?commercial "
+    r"(?:\w+ ){0,3}?(?:use|purposes?|research)\b"
+    r"|for non ?commercial (?:\w+ ){0,3}?(?:use|purposes?|research)\b(?! (?:and|or) commercial)"
+    r"|non ?commercial (?:\w+ ){0,3}?(?:use|purposes?|research) only"
+    r"|(?:not|no) (?:be )?(?:used? )?(?:for|permit) (?:any )?commercial (?:use|purposes?)"
+    # "For educational purposes only" alone is a warning.
+    r"|\b(?:licen[cs]\w*|granted|permitted|permission|used?|distributed|available|provided|free) "
+    r"(?:\w+ ){0,6}?(?:(?:only|solely|exclusively|strictly) "
+    r"for (?:academic|educational|research|evaluation)\b"
+    r"(?: (?:and|or) \w+)? (?:use|purposes?)"
+    r"|for (?:academic|educational|research|evaluation) (?:(?:and|or) \w+ )?(?:use|purposes?) only)"
+    r"|use only non ?commercially)"
+)
+# Words in a file's header by which its owner keeps all rights.
+PROPRIETARY = (
+    r"proprietary and confidential|confidential and proprietary|trade secrets? of"
+    r"|(?:use|copying|reproduction|disclosure|distribution|duplication|modification)\b.{0,120}\b(?:is|are) "
+    r"(?:strictly |expressly )?(?:prohibited|forbidden)\b.{0,20}\b(?:without|unless|except)"
+    r"|unauthori[sz]ed (?:\w+ ){0,4}?(?:copying|use|distribution|reproduction)\b.{0,120}"
+    r"\b(?:prohibited|forbidden)"
+    r"|without (?:an |the )?express (?:\w+ )?licen[cs]e agreement"
+    r"|may not be (?:used|copied|reproduced|distributed|disclosed)\b.{0,80}"
+    r"\bwithout (?:the )?(?:prior|express)"
+    r"|proprietary licen[cs]e|licen[cs]e proprietary"
+)
+# Licences that are not permissive by the names and abbreviations of a file's header; without their versions,
+# since any of them decides the same.
+RESTRICTIVE: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
+    (name, re.compile(phrase))
+    for name, phrase in (
+        ("CC-BY", r"\bcc by(?: (?:nc|nd|sa))+\b|\bcc by(?= ?[1-4]\b| licen[cs]e)"
+                  r"|creative commons attribution\b|creativecommons org licenses by"),
+        ("CeCILL", r"\bcecill\b"),
+        ("EUPL", r"\beupl\b|european union public licen[cs]e"),
+        ("LicenseRef-PolyForm", r"\bpolyform\b"),
+        ("BUSL-1.1", r"business source licen[cs]e|\bbusl\b"),
+        ("Elastic-2.0", r"\belastic licen[cs]e"),
+        ("MS-RL", r"\bms rl\b|microsoft reciprocal licen[cs]e"),
+        ("CPL-1.0", r"\bcpl (?:v(?:ersion)? ?)?1\b|common public licen[cs]e"),
+        ("IPL-1.0", r"\bibm public licen[cs]e"),
+        ("EPL", r"\bepl (?:v(?:ersion)? ?)?[12]\b"),
+        ("MPL", r"\bmpl (?:v(?:ersion)? ?)?[12]\b"),
+        ("CDDL", r"\bcddl\b"),
+        ("OSL", r"\bosl (?:v(?:ersion)? ?)?[123]\b|open software licen[cs]e"),
+        ("SSPL-1.0", r"\bsspl\b|server side public licen[cs]e"),
+        ("APSL", r"apple public source licen[cs]e|\bapsl\b"),
+        ("QPL-1.0", r"\bq public licen[cs]e"),
+        ("RPL", r"reciprocal public licen[cs]e"),
+        ("LicenseRef-Commons-Clause", r"\bcommons clause\b"),
+        ("LicenseRef-Proprietary", r"amazon software licen[cs]e"
+                                   r"|nvidia (?:source code|software) licen[cs]e"),
+        ("LicenseRef-OpenRAIL", r"\b\w*openrail\b"),
+    )
+)  # fmt: skip
 # Characteristic phrases of texts with only lower-case words and digits, single-spaced. Titles of copyleft
 # licences come with their date or number, because those texts mention each other.
 TEXTS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
@@ -118,12 +175,15 @@ TEXTS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         ("MPL-1.1", r"mozilla public license version 1 1"),
         ("EPL-2.0", r"eclipse public license v(?:ersion)? 2 0"),
         ("EPL-1.0", r"eclipse public license v(?:ersion)? 1 0"),
-        ("EUPL-1.2", r"european union public licence v ?1 2"),
+        ("EUPL-1.2", r"european union public licen[cs]e v ?1 2"),
         ("CDDL-1.0", r"common development and distribution license"),
         ("OSL-3.0", r"open software license v(?:ersion)? ?3 0"),
         ("SSPL-1.0", r"server side public license version 1"),
         ("BUSL-1.1", r"business source license 1 1"),
         ("Elastic-2.0", r"elastic license 2 0"),
+        ("LicenseRef-Commons-Clause", r"commons clause (?:licen[cs]e )?(?:condition|restriction)"
+                                      r"|does not grant to you the right to sell the software"),
+        ("LicenseRef-Noncommercial", NONCOMMERCIAL),
         ("CC-BY-NC-SA-4.0", r"creative commons attribution noncommercial sharealike 4 0"),
         ("CC-BY-NC-4.0", r"creative commons attribution noncommercial 4 0"),
         ("CC-BY-SA-4.0", r"creative commons attribution sharealike 4 0"),

@@ -13,7 +13,14 @@ from __future__ import annotations
 import re
 from email.parser import HeaderParser
 
-from data_pipeline.license_names import CLASSIFIERS, FAMILIES, SPELLINGS, TEXTS
+from data_pipeline.license_names import (
+    CLASSIFIERS,
+    FAMILIES,
+    PROPRIETARY,
+    RESTRICTIVE,
+    SPELLINGS,
+    TEXTS,
+)
 
 # Identifiers as SPDX spells them. Licences that ask for more than keeping a notice are not on the list.
 PERMISSIVE = frozenset(
@@ -142,7 +149,8 @@ def of_metadata(text: str) -> str | None:
     """The SPDX expression of a distribution's METADATA or PKG-INFO; None where it states none.
 
     License-Expression (PEP 639) decides; then the classifiers, all of which must hold, since core metadata
-    does not say whether several mean "and" or "or"; then the License field.
+    does not say whether several mean "and" or "or", and one that is not known could ask for anything; then
+    the License field, which must hold too where it names a licence of another family.
     """
     headers = HeaderParser().parsestr(text)
     expression = str(headers.get("License-Expression") or "").strip()
@@ -151,14 +159,38 @@ def of_metadata(text: str) -> str | None:
     field = _of_field(str(headers.get("License") or ""))
     found: list[str] = []
     for classifier in headers.get_all("Classifier") or []:
-        kind, _, name = str(classifier).partition(" :: ")
-        name = name.removeprefix("OSI Approved :: ").removeprefix("OSI Approved")
-        if kind == "License" and name in CLASSIFIERS:
-            found.append(CLASSIFIERS[name])
+        kind, _, name = " ".join(str(classifier).split()).partition(" :: ")
+        name = re.sub(r"^(?:OSI|DFSG) [Aa]pproved(?: :: )?", "", name)
+        if kind == "License" and name:
+            found.append(CLASSIFIERS.get(name, UNKNOWN))
     # "BSD License" names a family: the field may say which.
     if found == ["BSD-3-Clause"] and field is not None and re.fullmatch(r"(BSD-\d-Clause|0BSD)", field):
         return field
+    if found and field is not None:
+        found += _more_of(field, str(headers.get("License") or ""), found)
     return " AND ".join(dict.fromkeys(found)) or field
+
+
+UNKNOWN = "LicenseRef-Unknown"
+
+
+def _more_of(field: str, text: str, found: list[str]) -> list[str]:
+    """What the License field adds to the classifiers.
+
+    A short one adds its licences, if one is of another family. A whole text often brings the licences of
+    libraries that are only linked, so it adds restrictions alone.
+    """
+    if len(text.strip()) > 200 or "\n" in text.strip():
+        return [name for name in field.split(" AND ") if name.startswith("LicenseRef-")]
+    if not _families(field) - {family for name in found for family in _families(name)}:
+        return []
+    return [f"({field})" if " OR " in field.upper() else field]
+
+
+def _families(expression: str) -> set[str]:
+    """ "mit", "bsd", "lgpl" and so on: the names of an expression without their versions."""
+    words = [w for w in re.split(r"[\s()]+", expression) if w and w.upper() not in _OPERATORS]
+    return {word.split("-")[0].rstrip("+0123456789.").lower() or word for word in words}
 
 
 def _of_field(field: str) -> str | None:
@@ -168,10 +200,24 @@ def _of_field(field: str) -> str | None:
         return of_license_file(field)
     tokens = _tokens(field)
     words = [t for t in tokens or [] if t not in _OPERATORS and t not in "()"]
-    if words and all(_SPDX_LIKE.fullmatch(word) for word in words):
-        return field
     short = re.sub(r"[^a-z0-9+]", "", re.sub(r"\b(the|licen[cs]ed?|software)\b", "", field.lower()))
-    return SPELLINGS.get(short)
+    if words and all(_SPDX_LIKE.fullmatch(word) for word in words):
+        return SPELLINGS.get(short, field)  # "BSD-3" looks like an identifier and is none
+    return SPELLINGS.get(short) or _gnu_spelling(field)
+
+
+def _gnu_spelling(field: str) -> str | None:
+    """ "GPL v3", "GNU LGPL 2.1 or later" and the like; None for what is not one name of a GNU licence."""
+    words = _words(field)
+    match = re.fullmatch(
+        rf"(?:the )?(?:(?:gnu )?(?P<short>[al]?)gpl|{_GNU})(?P<after>(?: ?\w+){{0,8}})",
+        words,
+    )
+    if match is None:
+        return None
+    kind = _GNU_KINDS[match.group("short") or match.group(2) or ""]
+    version = _version(match.group("after").strip() + (" or later" if "+" in field else ""))
+    return f"{kind}-{version or _GNU_FIRST[kind]}"
 
 
 # --- the text of a licence ---------------------------------------------------------------------------------
@@ -211,19 +257,49 @@ _HEAD = re.compile(
 _LONGEST_HEAD = 20_000  # characters; licence headers are shorter, and are looked for in no more
 _GRANT = re.compile(
     r"(?:under the (?:terms|conditions)|licen[cs]ed? under|distributed under|released under|covered by"
-    r"|available under|governed by|subject to|licen[cs]e|redistribute it and or modify)"
+    r"|(?:is|are|was|were|code|portions) under|available under|governed by"
+    r"|subject to|licen[cs]e|redistribute it and or modify)"
 )
-_GNU_NAME = re.compile(rf"{_GNU}|\b([al])?gpl(?= ?(?:v|version)? ?[123]\b)")
+_GNU_NAME = re.compile(
+    rf"{_GNU}|\b([al])?gpl(?= ?(?:v|version)? ?[123]\b)"
+    r"|(?:(?<=gnu )|(?<=licen[cs]e )|(?<=under )|(?<=under the ))([al])?gpl\b"
+)
+_COPYRIGHT_LINE = re.compile(
+    r"(?:copyright|\(c\)|©)[^\n]{0,200}?\b(?:gnu +)?([al])?gpl *(?:v(?:ersion)?)?\.? *[-0-9v.+]*", re.I
+)
+_NAME_ONLY = re.compile(r"^[^\w\n]*(?:licen[cs]e *[:=]+ *)?(?P<name>\w[^\n]{1,60}?)[^\w\n+)]*$", re.I | re.M)
+_LABEL = re.compile(r"licen[cs]e *[:=]", re.I)
+_VARIABLE = re.compile(
+    r"""^__licen[cs]e__ *(?::[^=\n]*)?= *[rRuU]?(['"]{1,3})(?P<name>[^'"\n]{1,200})\1""", re.M
+)
+_PROPRIETARY = re.compile(PROPRIETARY)
 _GNU_KINDS = {"": "GPL", "affero": "AGPL", "lesser": "LGPL", "library": "LGPL", "a": "AGPL", "l": "LGPL"}
 _GNU_FIRST = {"GPL": "1.0-or-later", "LGPL": "2.0-or-later", "AGPL": "3.0-or-later"}  # where none is named
-_EITHER = re.compile(r"dual licen[cs]ed|either of|licen[cs]ed under the (?:mit|bsd|apache)\b.{0,40}\bor\b")
+_ANY_NAME = (
+    r"(?:mit|expat|bsd|apache|[al]?gpl|gnu|mpl|mozilla|isc|zlib|eclipse|epl|boost|x11|artistic|unlicense)"
+)
+# A choice between two licences that are named close by; "either" alone says nothing of licences.
+_EITHER = re.compile(
+    rf"dual licen[cs]ed?\b.{{0,60}}?\b{_ANY_NAME}\b.{{0,80}}?\b(?:or|and)\b.{{0,40}}?\b{_ANY_NAME}\b"
+    rf"|\beither\b(?: of)?(?: the)?(?: \w+){{0,4}}? {_ANY_NAME}\b.{{0,80}}?\bor\b.{{0,40}}?\b{_ANY_NAME}\b"
+    rf"|licen[cs]ed under the {_ANY_NAME}\b.{{0,40}}?\bor\b.{{0,40}}?\b{_ANY_NAME}\b"
+)
+_IN_CHOICE = {"mit": r"\b(?:mit|expat)\b", "gpl": r"\bgpl|gnu general", "agpl": r"\bagpl|affero",
+              "lgpl": r"\blgpl|lesser|library general", "mpl": r"\bmpl|mozilla", "epl": r"\bepl|eclipse",
+              "bsl": r"boost"}  # fmt: skip
 _SHORT_GRANTS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
-    (name, re.compile(rf"(?:licen[cs]ed?|released|distributed|available) (?:under|is) (?:the )?(?:terms of "
-                      rf")?(?:the )?{phrase}"))
+    (
+        name,
+        re.compile(
+            r"(?:licen[cs]ed?|released|distributed|available|governed|covered|modify it) (?:under|is|by) "
+            rf"(?:an? |the )?(?:terms of )?(?:the )?{phrase}"
+        ),
+    )
     for name, phrase in (
         ("MIT", r"(?:mit|expat)\b"),
         ("BSD-3-Clause", r"(?:modified |new |3 clause |revised )?bsd\b"),
         ("Apache-2.0", r"apache\b"),
+        ("ZPL-2.1", r"zope public licen[cs]e\b"),
         ("MPL-2.0", r"(?:mozilla public licen[cs]e|mpl)\b"),
         ("EPL-2.0", r"eclipse public licen[cs]e\b"),
     )
@@ -239,27 +315,86 @@ def head(text: str) -> str:
 def of_header(text: str) -> str | None:
     """The SPDX expression that a source file states for itself at its top; None where it states none.
 
-    An SPDX-License-Identifier line decides. Otherwise the text must grant rights under a licence; a mention
-    alone ("reads the GNU General Public License") does not count.
+    What SPDX-License-Identifier lines, the words and a `__license__` at the margin say must hold together.
+    The words must grant or deny rights: a mention alone ("reads the GNU General Public License") does not
+    count.
     """
     top = head(text)
-    if match := _SPDX_LINE.search(top):
+    stated = []
+    for match in _SPDX_LINE.finditer(top):
         # Comment markers and prose may follow on the line.
-        words = match.group(1).replace("-->", " ").strip().rstrip(".")
-        if _tokens(words) is not None:
-            return words
-    words = _words(top)
-    found = set((of_license_file(top) or "").split(" AND ")) - {""}
+        line = match.group(1).replace("-->", " ").strip().rstrip(".")
+        if line and _tokens(line) is not None and line not in stated:
+            stated.append(line)
+    known = {family for line in stated for family in _families(line)}
+    words = _words(_SPDX_LINE.sub("\n", top))
+    found = {name for name in _in_words(top, words) if not _families(name) <= known}
+    for match in _VARIABLE.finditer(text[:_LONGEST_HEAD]):
+        name = _of_field(match.group("name"))
+        if name is not None and not _families(name) <= known | {f for n in found for f in _families(n)}:
+            stated.append(name)
+    choice = _EITHER.search(words)
+    span = words[choice.start() : choice.end() + 40] if choice else ""
+    offered = sorted(name for name in found if span and _is_in(span, name))
+    parts = [*stated, *sorted(found - set(offered))]
+    if offered:
+        parts.append(" OR ".join(offered))
+    return " AND ".join(f"({p})" if len(parts) > 1 and " OR " in p.upper() else p for p in parts) or None
+
+
+def _is_in(span: str, name: str) -> bool:
+    """Whether words name a licence."""
+    families = _families(name)
+    return any(re.search(_IN_CHOICE.get(family, rf"\b{re.escape(family)}\b"), span) for family in families)
+
+
+def _in_words(top: str, words: str) -> set[str]:
+    """The licences that the words of a header name; `words` are without its SPDX lines."""
+    found = set((of_license_file(words) or "").split(" AND ")) - {""}
     gnu: dict[str, str | None] = {}  # "LGPL" and so on to the version that is named first
     for match in _GNU_NAME.finditer(words):
         if _GRANT.search(words, max(0, match.start() - 120), match.start()):
-            kind = _GNU_KINDS[match.group(1) or match.group(2) or ""]
+            kind = _GNU_KINDS[match.group(1) or match.group(2) or match.group(3) or ""]
             gnu[kind] = gnu.get(kind) or _version(words[match.end() :][:160])
+    for match in _COPYRIGHT_LINE.finditer(top):
+        kind = _GNU_KINDS[(match.group(1) or "").lower()]
+        gnu[kind] = gnu.get(kind) or _version(_words(match.group()))
     for kind, version in gnu.items():
         if not any(name.startswith(kind + "-") for name in found):
             found.add(f"{kind}-{version or _GNU_FIRST[kind]}")
+    for match in _NAME_ONLY.finditer(top):
+        if _LABEL.search(match.group()) or re.search(r"licen[cs]e", match.group("name"), re.I):
+            name = _of_field(match.group("name"))
+            if name is not None and not _families(name) & {f for n in found for f in _families(n)}:
+                found.add(name)
     found.update(name for name, phrase in _SHORT_GRANTS if phrase.search(words))
-    return (" OR " if _EITHER.search(words) else " AND ").join(sorted(found)) or None
+    for name, phrase in RESTRICTIVE:
+        for match in phrase.finditer(words):
+            around = words[max(0, match.start() - 120) : match.end() + 40]
+            if _GRANT.search(around) and not any(n.startswith(name.split("-")[0]) for n in found):
+                found.add(name)
+    if _PROPRIETARY.search(words):
+        found.add("LicenseRef-Proprietary")
+    return found
+
+
+_POINTERS = re.compile(
+    r"(?:see|in|refer to|to) (?:the )?(?:\w+ ){0,3}?(?:licen[cs]e|copying|notice)(?: (?:file|txt|md|rst))?\b"
+    r"|licen[cs]e (?:file|txt|md|rst|information|details)\b|spdx licen[cs]e identifier"
+    r"|same licen[cs]e as|licen[cs]e is in the|on the licen[cs]e"
+    r"|licensed to psf under a contributor agreement"
+    r"|(?:under the )?(?:terms of the )?\b(?:mit|expat|bsd|apache|isc|zope public|zpl|psf)\b"
+    r"(?: \w+){0,2} licen[cs]es?\b"
+)
+_CONDITIONS = re.compile(
+    r"\blicen[cs]|\bpermi(?:t|ssion)|prohibit|forbidden|confidential|proprietary|\bagreement|\brestrict"
+    r"|\bterms (?:of|and)\b"
+)
+
+
+def is_understood(header: str) -> bool:
+    """Whether a header's licence is known, or it says no more than whose the file is and where to look."""
+    return of_header(header) is not None or not _CONDITIONS.search(_POINTERS.sub(" ", _words(header)))
 
 
 def _version(after: str) -> str | None:

@@ -19,6 +19,7 @@ from model import personal, secrets, syntax
 
 PLACEHOLDERS = {"e-mail": "<EMAIL>", "IP address": "<IP>", "Private Key": "<PRIVATE_KEY>"}
 SECRET = "<SECRET>"  # noqa: S105 - the placeholder of one
+_ADDRESSES = frozenset({"e-mail", "IP address"})
 BROKEN = "does not parse without its secrets"
 
 
@@ -37,13 +38,23 @@ def redact(document: Document) -> tuple[Document, Counter[str]]:
         return document, Counter()
     counts: Counter[str] = Counter()
     parts, at = [], 0
-    for start, end, kind in sorted(found):
-        if start < at:  # an address within a secret
-            continue
+    for start, end, kind in _apart(found):
         parts += [text[at:start], PLACEHOLDERS.get(kind, SECRET)]
         counts[kind] += 1
         at = end
     return replace(document, text="".join((*parts, text[at:]))), counts
+
+
+def _apart(found: list[tuple[int, int, str]]) -> list[tuple[int, int, str]]:
+    """In order and without overlaps: of those that share characters the union, as a secret if one is."""
+    apart: list[tuple[int, int, str]] = []
+    for start, end, kind in sorted(found, key=lambda f: (f[0], -f[1], f[2])):
+        if apart and start < apart[-1][1]:
+            first, last, of = apart[-1]
+            apart[-1] = (first, max(last, end), kind if of in _ADDRESSES else of)
+        else:
+            apart.append((start, end, kind))
+    return apart
 
 
 def _within(

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import random
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -245,6 +246,9 @@ def _comment_tasks(
         return
     # A line that looks like a comment may lie within a string.
     comments = {start for start, _ in syntax.comments_and_strings(tree) if text.startswith(marker, start)}
+    # The code must be whole statements, or it would begin with an `else` and end within a string.
+    statements = [one for one in syntax.nodes(tree) if one.kind in ("statement", "definition", "block")]
+    begins, ends = {one.start for one in statements}, sorted({one.end for one in statements})
     lines = [found.span() for found in re.finditer(r"[^\n]*\n?", text) if found.end() > found.start()]
     number = 0
     while number < len(lines):
@@ -261,11 +265,11 @@ def _comment_tasks(
             continue
         comment = " ".join(text[at : lines[number - 1][1]].replace(marker, " ").split())
         code = lines[number][0] + _indentation(text[slice(*lines[number])])
-        end = min(last, around.end)
-        middle = text[code:end].rstrip()
+        middle = text[code : _statement_end(text, ends, min(last, around.end), marker)].rstrip()
         count = middle.count("\n") + 1
         if (
-            len(_WORD.findall(comment)) < _LEAST_COMMENT_WORDS
+            code not in begins
+            or len(_WORD.findall(comment)) < _LEAST_COMMENT_WORDS
             or _NO_COMMENT.search(comment)
             or not config.comment_lines[0] <= count <= config.comment_lines[1]
             or len(_WORD.findall(middle)) < 2
@@ -295,6 +299,17 @@ def _paragraph_end(
             break
         end = last
     return end
+
+
+def _statement_end(text: str, ends: Sequence[int], last: int, marker: str) -> int:
+    """The end of the last statement before a place, with a comment behind it on its line."""
+    at = bisect_right(ends, last)
+    if at == 0:
+        return 0
+    end = ends[at - 1]
+    newline = text.find("\n", end)
+    ends_line = min(last, len(text) if newline < 0 else newline)
+    return ends_line if text[end:ends_line].lstrip().startswith(marker) else end
 
 
 def _is_balanced(text: str) -> bool:

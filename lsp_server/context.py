@@ -6,12 +6,12 @@ open documents. Not here: which of them are shown (model/neighbours.py), how man
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from lsp_server.documents import Document
 from model import neighbours, syntax
 from model.fim import Hole, Snippet
-from model.neighbourhood import Neighbourhood
+from model.neighbourhood import Neighbourhood, family
 
 # A generated file of megabytes is no model of how this project is written, and slow to look through.
 LARGEST_NEIGHBOUR = 200_000  # characters
@@ -34,10 +34,12 @@ def hole_between(
     folders: Sequence[str],
     files: Sequence[Snippet] = (),
     neighbourhood: Neighbourhood | None = None,
+    characters: int = 1200,
 ) -> Hole:
     """The hole between two texts that need not be all of the document's, as with a selected suggestion.
 
     `neighbourhood` is brought up to date with the files: one that held most of them before spares the work.
+    At most `characters` of neighbours are shown; beside a document that is too large for one itself, none.
     """
     language = language_of(document)
     hole = Hole(
@@ -46,7 +48,7 @@ def hole_between(
         prefix=with_lf(prefix),
         suffix=with_lf(suffix),
     )
-    if not files:
+    if not files or len(prefix) + len(suffix) > LARGEST_NEIGHBOUR:
         return hole
     neighbourhood = Neighbourhood() if neighbourhood is None else neighbourhood
     neighbourhood.replace_all(files)
@@ -55,20 +57,43 @@ def hole_between(
         language=language,
         prefix=hole.prefix,
         suffix=hole.suffix,
-        neighbours=neighbours.choose(hole, neighbourhood),
+        neighbours=neighbours.choose(hole, neighbourhood, characters=characters),
     )
 
 
 def files_beside(document: Document, others: Iterable[Document], folders: Sequence[str]) -> list[Snippet]:
-    """The other documents of the same language, whole."""
-    language = language_of(document)
-    return [
-        Snippet(path=relative_path(other.path, folders), text=with_lf(other.text))
+    """The other documents of the same family of languages, whole, each with a path of its own."""
+    kin = family(language_of(document))
+    beside = [
+        other
         for other in others
         if other.path != document.path
         and len(other.text) <= LARGEST_NEIGHBOUR
-        and language_of(other) == language
+        and family(language_of(other)) == kin
     ]
+    places: dict[str, list[str]] = {}  # whole paths by what is told of them
+    for path in dict.fromkeys([document.path, *(other.path for other in beside)]):
+        places.setdefault(relative_path(path, folders), []).append(_slashed(path))
+    return [
+        Snippet(
+            path=_own_path(relative_path(other.path, folders), other.path, places), text=with_lf(other.text)
+        )
+        for other in beside
+    ]
+
+
+def _own_path(told: str, path: str, places: Mapping[str, Sequence[str]]) -> str:
+    """What is told of a path, with as many of its folders before it as no other path of that name ends with.
+
+    Two folders of a workspace may hold files of one relative path.
+    """
+    parts = _slashed(path).strip("/").split("/")
+    rivals = [rival for rival in places[told] if rival != _slashed(path)]
+    for count in range(told.count("/") + 2, len(parts) + 1) if rivals else ():
+        tail = "/".join(parts[-count:])
+        if tail not in places and not any(rival.endswith("/" + tail) for rival in rivals):
+            return tail
+    return told
 
 
 def language_of(document: Document) -> str:

@@ -23,6 +23,7 @@ from lsp_server.turns import Turns
 from lsp_server.workspace import Workspace
 from model.errors import ConfigError, TabwrightError
 from model.neighbourhood import Neighbourhood
+from model.neighbours import characters_for
 
 if TYPE_CHECKING:
     from model.fim import Hole
@@ -337,7 +338,10 @@ class Service:
             other for uri in reversed(list(self._touched)) if (other := self._documents.get(uri)) is not None
         ]
         try:
-            files = context.files_beside(document, others, self.folders)
+            # Choosing neighbours takes time: none where the completer will say no.
+            language = context.language_of(document)
+            asked = language in completer.engine.release.languages and language not in request.disabled
+            files = context.files_beside(document, others, self.folders) if asked else []
             shown = files if completer.engine.release.neighbours else []
             hole = context.hole_between(
                 document,
@@ -346,6 +350,8 @@ class Service:
                 folders=self.folders,
                 files=shown,
                 neighbourhood=self._neighbourhood,
+                # As many as training shows in a prompt of this size.
+                characters=characters_for(completer.budget),
             )
             result = completer.complete(hole, request, files=files, project=self._project)
         except Exception as error:

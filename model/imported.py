@@ -1,8 +1,9 @@
 """The definitions that a hole's file imports, those that are most likely wanted next first.
 
-A name that was imported and is used nowhere near comes first, for it is there to be used; then those used
-nearest to the cursor. Of a module the names are given that are taken of it by a dot; in a language whose
-files see all of their folder, or of what they include, those that are named near the cursor.
+One name that was imported and is used nowhere comes first, for it is there to be used; then those used
+nearest to the cursor. Those used only far from it are left out: one in two hundred was wanted. Of a module
+the names are given that are taken of it by a dot; in a language whose files see all of their folder, or of
+what they include, those that are named near the cursor.
 
 The hole's file is looked at with each key, so it is never parsed as a whole: its import statements alone are.
 Not here: where a module lies (modules.py), how a definition is shown (neighbours.py).
@@ -23,18 +24,19 @@ from model.outline import Import
 
 _NEAR_BEFORE = 1000  # characters in which a use of an imported name counts as near
 _NEAR_AFTER = 500
-_UNUSED = -1  # a distance
+_UNUSED = _NEAR_BEFORE + 1  # a distance behind all that are near
 _LONGEST_IMPORT = 60  # lines
+_LONGEST_LINE = 1000  # characters; a longer one was written by a tool
 # A name and, without reading on, what is taken of it: in a.b.c there is a.b and b.c.
 _WORD = re.compile(r"([^\W\d]\w*)(?=(?:(?:\.|::|->)([^\W\d]\w*))?)")
 _SCRIPT = (
     ("import", "require", "export"),
-    re.compile(r"\s*(?:import\b|export\b.*\bfrom\b|export\s*\{|.*\brequire\s*\()"),
+    re.compile(r"\s*+(?:import\b|export\b.{0,300}\bfrom\b|export\s*\{|.{0,300}\brequire\s*\()"),
 )
 _INCLUDE = (("include",), re.compile(r"\s*#\s*include\b"))
 # Words that an import holds in each language, and how its first line begins.
 _IMPORTS: dict[str, tuple[tuple[str, ...], re.Pattern[str]]] = {
-    "python": (("import",), re.compile(r"[ \t]*(?:from\b.*\bimport\b|import\b)")),
+    "python": (("import",), re.compile(r"[ \t]*(?:from\b.{0,300}\bimport\b|import\b)")),
     "javascript": _SCRIPT, "typescript": _SCRIPT, "tsx": _SCRIPT,
     "go": (("import",), re.compile(r"import\b")),
     "rust": (("use", "mod"), re.compile(r"\s*(?:pub(?:\([^)]*\))?\s+)?(?:use|mod)\b")),
@@ -69,22 +71,38 @@ def definitions(hole: Hole, before: str, after: str, files: Neighbourhood) -> It
     above, below = _import_spans(before, hole.language), _import_spans(after, hole.language)
     statements = [before[slice(*span)] for span in above] + [after[slice(*span)] for span in below]
     near = _words_near(before, after, above, below)
-    for _, attributes, one, taken in _by_use(statements, near, hole.language):
-        for source in modules.files_of(one, path=hole.path, language=hole.language, files=files):
-            if taken is None:  # the module itself
-                yield from _of_module(source, attributes, hole, files)
-                continue
-            found = modules.definition_of(taken, source, files=files)
-            if found is not None and found.file.path != hole.path:
-                yield found
-            elif (module := modules.submodule(taken, source, files=files)) is not None:
-                yield from _of_module(module, attributes, hole, files)
+    # What import statements hold is no use of it.
+    rest = "\n".join(
+        [before[start:end] for start, end in _between(above, 0, len(before))]
+        + [after[start:end] for start, end in _between(below, 0, len(after))]
+    )
+    uses = _by_use(statements, near, rest, hole.language)
+    # One at most: a file with many unused names, such as an `__init__`, hands them on and uses none.
+    for use in uses:
+        first = next(_of_use(use, hole, files), None) if use.distance == _UNUSED else None
+        if first is not None:
+            yield first
+            break
+    for use in uses:
+        yield from _of_use(use, hole, files)
     if hole.language in _FOLDER_IS_MODULE:
         beside = [files.file(path) for path in files.in_folder(folder(hole.path))]
         for name in near.distances:
             for file in beside:
                 if file is not None and file.path != hole.path and name in file.top_level:
                     yield Found(file, file.top_level[name])
+
+
+def _of_use(use: _Use, hole: Hole, files: Neighbourhood) -> Iterator[Found]:
+    for source in modules.files_of(use.one, path=hole.path, language=hole.language, files=files):
+        if use.taken is None:  # the module itself
+            yield from _of_module(source, use.attributes, hole, files)
+            continue
+        found = modules.definition_of(use.taken, source, files=files)
+        if found is not None and found.file.path != hole.path:
+            yield found
+        elif (module := modules.submodule(use.taken, source, files=files)) is not None:
+            yield from _of_module(module, use.attributes, hole, files)
 
 
 def _of_module(module: File, attributes: Sequence[str], hole: Hole, files: Neighbourhood) -> Iterator[Found]:
@@ -94,8 +112,11 @@ def _of_module(module: File, attributes: Sequence[str], hole: Hole, files: Neigh
             yield found
 
 
-def _by_use(statements: Sequence[str], near: _Near, language: str) -> list[_Use]:
-    """The imported names, those used nearest to the cursor first."""
+def _by_use(statements: Sequence[str], near: _Near, rest: str, language: str) -> list[_Use]:
+    """The imported names: those used nearest to the cursor first, then the unused.
+
+    `rest` is all of the text but import statements.
+    """
     if not statements:
         return []
     uses = []
@@ -108,9 +129,28 @@ def _by_use(statements: Sequence[str], near: _Near, language: str) -> list[_Use]
             if local == "*":  # all that is named near the cursor may come from there
                 uses.append(_Use(_NEAR_BEFORE, tuple(near.distances), one, None))
                 continue
-            distance = near.distances.get(local, _UNUSED)
+            distance = near.distances.get(local)
+            if distance is None:
+                if _holds(rest, local):
+                    continue
+                distance = _UNUSED
             uses.append(_Use(distance, tuple(near.attributes.get(local, ())), one, wanted))
     return sorted(uses, key=lambda use: use.distance)  # stable: in the order of the file
+
+
+def _holds(text: str, name: str) -> bool:
+    """Whether a name stands in a text as a word of its own."""
+    at = text.find(name) if name else -1
+    while at >= 0:
+        end = at + len(name)
+        if not _is_word(text[at - 1 : at]) and not _is_word(text[end : end + 1]):
+            return True
+        at = text.find(name, end)
+    return False
+
+
+def _is_word(character: str) -> bool:
+    return character.isalnum() or character == "_"
 
 
 def _words_near(
@@ -156,10 +196,12 @@ def _import_spans(text: str, language: str) -> list[tuple[int, int]]:
     for word in words:
         at = text.find(word)
         while at >= 0:
-            start = text.rfind("\n", 0, at) + 1
-            if line.match(text, start):
+            # Each line is tried once, however often it holds the word: a minified file is one long line.
+            start, newline = text.rfind("\n", 0, at) + 1, text.find("\n", at)
+            ends = len(text) if newline < 0 else newline
+            if ends - start <= _LONGEST_LINE and line.match(text, start, ends):
                 starts[start] = None
-            at = text.find(word, at + len(word))
+            at = text.find(word, ends)
     spans: list[tuple[int, int]] = []
     for start in sorted(starts):
         if spans and start < spans[-1][1]:
@@ -168,6 +210,8 @@ def _import_spans(text: str, language: str) -> list[tuple[int, int]]:
         for _ in range(_LONGEST_IMPORT):
             newline = text.find("\n", end)
             ends = len(text) if newline < 0 else newline
+            if ends - end > _LONGEST_LINE:
+                break
             piece = text[end:ends]
             depth += sum(map(piece.count, "([{")) - sum(map(piece.count, ")]}"))
             end = ends + 1

@@ -11,13 +11,14 @@ Not here: reading imports out of a text (outline.py), choosing among what was fo
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from model.neighbourhood import File, Neighbourhood, folder, stem
 from model.outline import Definition, Import
 
 _MOST_STEPS = 3  # from a name to its definition, through files that only hand it on
+_MOST_FOLLOWED = 200  # imports, for one name: files of nothing but `from x import *` may name each other
 _SCRIPT_ENDINGS = (".ts", ".tsx", ".js", ".jsx", ".mts", ".mjs", ".cts", ".cjs", ".d.ts")
 _RELATIVE = ("crate", "self", "super")
 
@@ -49,22 +50,39 @@ def files_of(one: Import, *, path: str, language: str, files: Neighbourhood) -> 
 
 
 def definition_of(name: str, file: File, *, files: Neighbourhood, steps: int = _MOST_STEPS) -> Found | None:
-    """The definition of a name that can be taken from a file, there or where the file has it from."""
-    own = file.top_level.get(name)
-    if own is not None:
-        return Found(file, own)
-    if steps == 0 or file.language is None:
-        return None
+    """The definition of a name that can be taken from a file, there or where the file has it from.
+
+    Of several the one the fewest steps away: each file is asked once for a name, however many hand it on.
+    """
+    asked = {(file.path, name): None}
+    turn = [(file, name)]
+    followed = 0
+    for left in range(steps, -1, -1):
+        beyond: list[tuple[File, str]] = []
+        for at, wanted in turn:
+            own = at.top_level.get(wanted)
+            if own is not None:
+                return Found(at, own)
+            for source, theirs in _handed_on(wanted, at, files) if left else ():
+                followed += 1
+                if followed > _MOST_FOLLOWED:
+                    break
+                if (source.path, theirs) not in asked:
+                    asked[source.path, theirs] = None
+                    beyond.append((source, theirs))
+        turn = beyond
+    return None
+
+
+def _handed_on(name: str, file: File, files: Neighbourhood) -> Iterator[tuple[File, str]]:
+    """The files that a file may have a name from, and what it is called there."""
+    if file.language is None:
+        return
     for one in file.imports:
         for taken in one.names:
-            if taken.local != name and taken.name != "*":
-                continue
-            for source in files_of(one, path=file.path, language=file.language, files=files):
-                wanted = name if taken.name == "*" else taken.name
-                found = definition_of(wanted, source, files=files, steps=steps - 1)
-                if found is not None:
-                    return found
-    return None
+            if taken.local == name or taken.name == "*":
+                for source in files_of(one, path=file.path, language=file.language, files=files):
+                    yield source, name if taken.name == "*" else taken.name
 
 
 def submodule(name: str, file: File, *, files: Neighbourhood) -> File | None:

@@ -3,7 +3,7 @@
 Two kinds of snippet, for one hole:
 
 - definitions of imported names: the signature, the docstring's first line and, of a class, the signatures of
-  its members; names that are used near the cursor come first, then names that are imported and used nowhere;
+  its members; a name that is imported and used nowhere comes first, then names that are used near the cursor;
 - sibling snippets: windows of other files that hold the same identifiers as the lines around the cursor, the
   rare ones above all (after Cody and llama.vim, which take Jaccard similarity of lines or words).
 
@@ -18,6 +18,7 @@ Not here: which files are at hand and which are alike (neighbourhood.py), what t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -36,6 +37,11 @@ _LONGEST_DEFINITION = 240  # characters of a definition
 _LONGEST_WINDOW = 600  # characters of a sibling: fim.py shows a snippet whole or not at all
 _SHORTEST = 80  # characters: what is less is not worth its path
 _LONGEST_LINE = 160
+# Constants that tell no more than their name does: a logger, another module's thing of the same name.
+_SAYS_NOTHING = re.compile(
+    r"[^\n=]*?\b(?P<name>\w+)\s*(?::[^\n=]+)?=\s*"
+    r"(?:[\w.]*getLogger\([^()\n]*\)|(?:\w+(?:\.|::))+(?P=name));?\s*"
+)
 
 
 def characters_for(budget: int) -> int:
@@ -160,7 +166,18 @@ def _definitions(hole: Hole, before: str, after: str, files: Neighbourhood) -> I
         key = (found.file.path, found.definition.qualified_name)
         if key not in given:
             given[key] = None
-            yield _signature(found)
+            piece = _constant(found) if found.definition.kind == "constant" else _signature(found)
+            if piece is not None:
+                yield piece
+
+
+def _constant(found: Found) -> Piece | None:
+    """A constant whole: cut within its brackets or quotes it would look like broken code. None: not shown."""
+    file, one = found
+    text = file.text[one.start : one.end].rstrip()
+    if len(text) > _LONGEST_DEFINITION or _SAYS_NOTHING.fullmatch(text):
+        return None
+    return Piece(file.path, text, ((file.line_of(one.start), file.line_of(max(one.start, one.end - 1)) + 1),))
 
 
 def _signature(found: Found) -> Piece:
@@ -169,8 +186,6 @@ def _signature(found: Found) -> Piece:
     lines = _header(file, one)
     shown = [_lines_of(file, one)]
     indent = " " * 4
-    if one.kind == "constant":
-        return Piece(file.path, lines[0], tuple(shown))
     if one.docstring is not None:
         summary = _summary(file.text[slice(*one.docstring)])
         if summary and file.language == "python":
@@ -198,9 +213,12 @@ def _lines_of(file: File, one: Definition) -> tuple[int, int]:
 
 
 def _header(file: File, one: Definition) -> list[str]:
-    """The signature on one line, without decorators; a constant's first line."""
+    """The signature on one line, without decorators; of a constant that takes more, its name and type."""
     if one.kind == "constant":
-        return [file.text[one.start : one.end].partition("\n")[0][:_LONGEST_LINE]]
+        text = file.text[one.start : one.end].rstrip()
+        if len(text) > _LONGEST_LINE or "\n" in text:
+            text = file.text[one.start : one.header_end]
+        return [" ".join(text.split())[:_LONGEST_LINE]]
     text = file.text[one.start : one.header_end]
     # A decorator may hold the name too, so it is looked for behind the word that defines it.
     places = [text.find(f"{word} {one.name}") for word in ("def", "class")]

@@ -38,13 +38,17 @@ def find(text: str) -> list[Personal]:
 _LOCAL_END = re.compile(r"[A-Za-z0-9_%+-]")
 _LOCAL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._%+-]*\Z")
 _DOMAIN = re.compile(
-    r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+(?P<top>[A-Za-z]{2,24})(?![A-Za-z0-9_(-])"
+    r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+(?P<top>[A-Za-z]{2,24})"
+    r"(?![A-Za-z0-9_(]|-[A-Za-z0-9_])"
 )
 _LONGEST_LOCAL = 64
 _RESERVED_DOMAIN = re.compile(
-    r"(?:^|\.)(?:example|test|invalid|localhost|local|localdomain|internal|lan)$|(?:^|\.)example\.[a-z.]+$"
-    r"|^(?:\w+\.)?(?:domain|email|mail|foo|bar|baz|foobar|company|corp|acme|server|host|site|website"
-    r"|your\w*|my\w*|some\w*|test\w*|dummy|fake)\.\w+$"
+    r"(?:^|\.)(?:example|test|invalid|localhost|local|localdomain|internal|lan)$"
+    r"|(?:^|\.)example\.(?:com|net|org|edu)$|^example\.[a-z]{2,24}(?:\.[a-z]{2})?$"
+    # What people write where they mean no domain; none of these gives out mailboxes.
+    r"|(?:^|\.)(?:(?:my-?|your-?|some-?)?(?:domain|company|site|website|server)|foo|bar|baz|foobar|acme|corp"
+    r"|test|dummy|fake)\.com$|^(?:domain|yourdomain|mydomain|company|host)\.tld$"
+    r"|^(?:foo\.bar|bar\.baz|foo\.org)$"
     r"|^users\.noreply\.github\.com$|^(?:openssh\.com|libssh\.org)$",  # those two name algorithms
     re.IGNORECASE,
 )
@@ -78,10 +82,11 @@ def _names_someone(local: str, domain: str, top: str) -> bool:
 
 _DIGITS_TO_0 = bytes(0x30 if 0x30 <= byte <= 0x39 else byte for byte in range(256))
 _IPV4_SHAPE = re.compile(rb"0\.00?0?\.00?0?\.0")  # it begins with fixed bytes, which `re` finds fast
-_IPV4 = re.compile(r"(?<![\w.+-])(?:\d{1,3}\.){3}\d{1,3}(?![\w/-]|\.\w)")  # "/": a network
+_IPV4 = re.compile(r"(?<![\w.+-])(?:\d{1,3}\.){3}\d{1,3}(?![\w-]|\.\w|/\d{1,2}\b)")  # "/8": a network
 _IPV6 = re.compile(
-    r"(?<![\w:.])(?:[0-9a-fA-F]{1,4}:){2,7}(?:[0-9a-fA-F]{1,4}|:)(?::?[0-9a-fA-F]{1,4}){0,6}(?![\w:])"
-)
+    r"(?<![\w:.])(?:(?:[0-9a-fA-F]{1,4}:){2,7}(?:[0-9a-fA-F]{1,4}|:)(?::?[0-9a-fA-F]{1,4}){0,6}"
+    r"|(?<![\w\])]\[)[23][0-9a-fA-F]{3}::[0-9a-fA-F]{1,4}(?::[0-9a-fA-F]{1,4}){0,5})(?![\w:])"
+)  # the second form is no slice: a[2000::50]
 _VERSION_BEFORE = re.compile(
     r"(?:version|release|build|section|chapter|v|ver|[=<>~^!]=|\brev)\W{0,4}$", re.IGNORECASE
 )

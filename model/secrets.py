@@ -157,6 +157,24 @@ _MORE_TOKENS = tuple(
         ("DigitalOcean Token", r"\bdo[opr]_v1_[a-f0-9]{64}"),
     )
 )
+# Values without quotes, as in shell commands, settings and headers, also where a comment shows them. Each is
+# of SHORTEST_RUN token characters at least, with letters and digits, so the long runs lead to its line.
+_HEADER = "HTTP Header"
+_BARE = tuple(
+    (kind, re.compile(pattern, re.IGNORECASE))
+    for kind, pattern in (
+        ("Secret Keyword", r"(?:secret|token|passw(?:or)?d|"
+                           r"(?:api|access|auth|private|account|service)[_-]?key)"
+                           r"[\w-]{0,30}[ \t]{0,3}[:=][ \t]{0,3}"
+                           r"([A-Za-z0-9+/_-]{20,200}={0,2})(?![\w.(\[+/-])"),
+        (_HEADER, r"\bauthorization[ \t]{0,3}:[ \t]{0,3}(?:[a-z]{1,20}[ \t]{1,3})?"
+                  r"([A-Za-z0-9+/_-]{20,500}={0,2})(?![\w.(\[+/-])"),
+        (_HEADER, r"\b(?:x-[a-z-]{0,40}|api-?)(?:key|token|secret|auth)[ \t]{0,3}:[ \t]{0,3}"
+                  r"([A-Za-z0-9+/_-]{20,500}={0,2})(?![\w.(\[+/-])"),
+    )
+)  # fmt: skip
+# detect-secrets ends a password at "!" and "$", which URLs allow in one.
+_PASSWORD_IN_URL = re.compile(r"://[^\s:/@'\"<>{}]{0,100}:([^\s:/@'\"<>{}]{6,200})@(?=[A-Za-z0-9\[])")
 _ENTROPY = ("Base64 High Entropy String", "Hex High Entropy String")
 # Their patterns group the prefix, and `analyze_string` gives the group in place of the token.
 _GROUPED = frozenset({"GitHub Token", "GitLab Token"})
@@ -192,6 +210,14 @@ def _in_line(line: str, offset: int) -> Iterator[Secret]:
         for match in pattern.finditer(line):
             if is_secret(kind, match.group(), line):
                 yield Secret(kind=kind, start=offset + match.start(), end=offset + match.end())
+    for kind, pattern in _BARE:
+        for match in pattern.finditer(line):
+            if _is_bare_secret(match.group(1)):
+                yield Secret(kind=kind, start=offset + match.start(1), end=offset + match.end(1))
+    for match in _PASSWORD_IN_URL.finditer(line):
+        value = match.group(1)
+        if _is_password(value[0] + value[1:].replace("$", "")):  # inside, "$" begins no template
+            yield Secret(kind=_BASIC, start=offset + match.start(1), end=offset + match.end(1))
 
 
 def _values(kind: str, plugin: Any, line: str) -> set[str]:
@@ -294,6 +320,17 @@ def is_secret(kind: str, value: str, line: str) -> bool:
     if kind in _MARKED:
         return not _EXAMPLE.search(value)
     return not _DUMMY.search(value) and not _CHECKSUM_LINE.search(line) and looks_random(value)
+
+
+def _is_bare_secret(value: str) -> bool:
+    """Whether a value without quotes behind the name of a secret is one, and not an expression of code."""
+    return (
+        looks_random(value)
+        and re.search(r"[0-9]", value) is not None
+        and re.search(r"[A-Za-z]", value) is not None
+        and not _EXAMPLE.search(value)
+        and not _UUID.search(value)
+    )
 
 
 def _is_password(value: str) -> bool:

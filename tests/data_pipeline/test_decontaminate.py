@@ -115,9 +115,21 @@ def test_a_bad_benchmark_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"b\.jsonl has a line that is no JSON object"):
         read_benchmark(path)
     path.write_text('{"question": "x"}', encoding="utf-8")
-    with pytest.raises(DataError, match="no line with ten words of `prompt`"):
+    with pytest.raises(DataError, match=r"no line with ten words .*it has the fields question"):
         read_benchmark(path)
     for name, raw in (("c.jsonl.gz", b"plain"), ("d.jsonl.gz", gzip.compress(b"{}" * 99)[:-20])):
         (tmp_path / name).write_bytes(raw)
         with pytest.raises(DataError, match="is not JSON lines"):
             read_benchmark(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "fields", [("prompt", "code"), ("text", "code"), ("prompt", "answer"), ("text", "solution")]
+)
+def test_the_fields_of_other_benchmarks_are_read(fields: tuple[str, str], tmp_path: Path) -> None:
+    path = tmp_path / "b.jsonl"
+    record = dict(
+        zip(fields, ("Write a function that finds the nearest of some stations.", SOLUTION), strict=True)
+    )
+    path.write_text(json.dumps({"task_id": 2, **record}) + "\n", encoding="utf-8")
+    assert overlaps(OWN + SOLUTION, [read_benchmark(path)]) == ("b",)

@@ -227,7 +227,12 @@ def test_a_document_is_parsed_once_and_only_when_a_filter_asks(
          "slowly.\nimport os\n", "# How it works: slowly.\nimport os\n"),
         ("# How it works: slowly.\nimport os\n", "# How it works: slowly.\nimport os\n"),
         ("# licensed_models is a list.\nimport os\n", "# licensed_models is a list.\nimport os\n"),
+        ("# copyright: X developers, BSD-3-Clause License (see LICENSE file)\nx = 1\n", "x = 1\n"),
+        ("# Copyright X\n# The full license is in the file LICENSE.txt.\nx = 1\n", "x = 1\n"),
+        # Not understood, and more than whose it is: it stays with the code.
+        ("# Copyright X\n# Licensed to whom it pleases, on Sundays.\nx = 1\n",) * 2,
         # What the filters must still see.
+        ("# Copyright X\n# Proprietary and confidential.\nx = 1\n",) * 2,
         ("# Copyright X\n# Licensed under the GNU General Public License, version 3\nx = 1\n",) * 2,
     ],
 )  # fmt: skip

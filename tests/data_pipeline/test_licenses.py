@@ -132,6 +132,17 @@ def test_the_licence_files_of_installed_packages_agree_with_their_metadata() -> 
         ("License: 3-Clause BSD License\n", "BSD-3-Clause"),
         ("License: see the file\n", None),
         ("Classifier: License :: OSI Approved\n", None),
+        ("Classifier: License :: OSI Approved :: MIT License\nClassifier: License :: Free To Use But "
+         "Restricted\n", "MIT AND LicenseRef-Unknown"),
+        ("Classifier: License :: OSI Approved :: MIT License\nClassifier: License :: OSI Approved :: "
+         "CeCILL-B\n",
+         "MIT AND LicenseRef-Unknown"),
+        ("License: GPL-3.0\nClassifier: License :: OSI Approved :: BSD License\n",
+         "BSD-3-Clause AND GPL-3.0"),
+        ("License: MIT OR GPL-3.0\nClassifier: License :: OSI Approved :: MIT License\n",
+         "MIT AND (MIT OR GPL-3.0)"),
+        ("License: GNU LGPL v2.1 or later\n", "LGPL-2.1-or-later"),
+        ("License: BSD-3\n", "BSD-3-Clause"),
         ("Classifier: License :: Other/Proprietary License\n", "LicenseRef-Proprietary"),
         ("", None),
     ],
@@ -178,6 +189,12 @@ LGPL = """  GNU LESSER GENERAL PUBLIC LICENSE
         ("Business Source License 1.1\n", "BUSL-1.1"),
         (MIT + "\nParts of this are under\n" + GPL, "MIT AND GPL-3.0-only"),
         ("All rights reserved. Ask us.", None),
+        (MIT + "\nCommons Clause License Condition v1.0\n", "MIT AND LicenseRef-Commons-Clause"),
+        (
+            MIT + "\nThe model may be used for non-commercial purposes only.\n",
+            "MIT AND LicenseRef-Noncommercial",
+        ),
+        (MIT + "\nFor commercial and non-commercial use.\n", "MIT"),
     ],
 )
 def test_licence_texts_are_told_apart(text: str, expected: str | None) -> None:
@@ -208,6 +225,20 @@ def test_licence_texts_are_told_apart(text: str, expected: str | None) -> None:
         ("# Licensed under the Apache License, Version 2.0 (the License)\n", "Apache-2.0"),
         ('"""A module.\n\nReleased under the MIT license.\n"""\n', "MIT"),
         ('"""Finds out whether a file mentions the GNU General Public License, version 3."""\n', None),
+        ("# SPDX-License-Identifier: Apache-2.0\n# SPDX-License-Identifier: GPL-2.0-only\n",
+         "Apache-2.0 AND GPL-2.0-only"),
+        ("# SPDX-License-Identifier: MIT\n# Portions are under the GNU General Public License version 2.\n",
+         "MIT AND GPL-2.0-only"),
+        ("# SPDX-License-Identifier: MIT OR GPL-2.0-only\n# See the GNU General Public License, version 2.\n",
+         "MIT OR GPL-2.0-only"),
+        ('"""Picks either of the two.\n\nReleased under the MIT license, parts licensed under GPL '
+         'version 2.\n"""\n', "GPL-2.0-only AND MIT"),
+        ("# Licensed under either of the Apache License, Version 2.0, or GPL version 2 at your option.\n",
+         "Apache-2.0 OR GPL-2.0-only"),
+        ("# (c) 2019 Jo Doe \u2013 GPLv3\n", "GPL-3.0-only"),
+        ('__license__ = "GPL v3"\n', "GPL-3.0-only"),
+        ('__license__ = "MIT"\n', "MIT"),
+        ("# License: BSD-3\n", "BSD-3-Clause"),
         ("import os\n# SPDX-License-Identifier: GPL-3.0-only\n", None),  # not at the top
         ("x = 1\n", None),
         ("", None),
@@ -221,3 +252,48 @@ def test_reading_headers_takes_linear_time() -> None:
     # Backtracking would take minutes here; the suite's own time limit is the judge.
     for unit in ('"""', "/*", "# \n", "\n", "'''x", "<!--", " "):
         licenses.of_header(unit * 100_000)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Copyright 2020 X. Proprietary and confidential.",
+        "Any use, reproduction or distribution of this software without an express license agreement\n"
+        "# from X is strictly prohibited.",
+        "This source code is licensed under the CC-by-NC license found in the LICENSE file",
+        "CC BY-NC-SA 4.0, see the license at https://creativecommons.org/licenses/by-nc-sa/4.0/",
+        "License: CC BY 4.0",
+        "Released for non-commercial research use only.",
+        "License: GPL",
+        "License: GNU GPL",
+        "License: LGPL",
+        "Released under the GPL.",
+        "Distributed under the CeCILL license.",
+        "Licensed under the EUPL 1.2",
+        "PolyForm Noncommercial License 1.0.0",
+        "Use of this software is governed by the Business Source License",
+        "Licensed under the Elastic License 2.0",
+        "This file is under the Microsoft Reciprocal License (Ms-RL)",
+        "Made available under the Common Public License v1.0",
+        "MIT License, with the Commons Clause",
+    ],
+)
+def test_a_header_that_denies_rights_is_not_permissive(header: str) -> None:
+    stated = licenses.of_header(f"# Copyright X\n#\n# {header}\n\nimport os\n")
+    assert stated is not None
+    assert not licenses.is_permissive(stated)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Lists licences: MIT, GPL, LGPL and Apache.",
+        "Warning: this module is intended for educational purposes only.",
+        "Adds (carbon) copies: to, cc by default, bcc.",
+        "May be used for any purpose, commercial or non-commercial.",
+        "Finds which of the two is older, either by date or by number.",
+        "Copyright X. All rights reserved. See LICENSE for details.",
+    ],
+)
+def test_a_header_that_only_talks_of_licences_states_none(header: str) -> None:
+    assert licenses.of_header(f'"""{header}"""\nimport os\n') is None

@@ -25,6 +25,15 @@ TOKEN = base64.b64encode(random.Random(5).randbytes(36)).decode()  # made up her
         ("# Author: Jo Doe <jo.doe@uni-stadt.de>\n", "# Author: Jo Doe <<EMAIL>>\n", {"e-mail": 1}),
         ('"""Ask a@b.org or c.d+e@f.co.uk."""\n', '"""Ask <EMAIL> or <EMAIL>."""\n', {"e-mail": 2}),
         ('HOST = "93.184.216.34"\n', 'HOST = "<IP>"\n', {"IP address": 1}),
+        ('password = "jdoe9@gmail.com!Xk29"\n', 'password = "<SECRET>"\n', {"Secret Keyword": 1}),
+        ('"""<jane@gmail.com-> and jane.roe@mail.ru."""\n', '"""<<EMAIL>-> and <EMAIL>."""\n', {"e-mail": 2}),
+        (
+            "# j@mail.com j@email.cz j@host.net j@mysoft.de j@testo.com\n",
+            "# <EMAIL> <EMAIL> <EMAIL> <EMAIL> <EMAIL>\n",
+            {"e-mail": 5},
+        ),
+        ('URL = "http://93.184.216.34/index"\n', 'URL = "http://<IP>/index"\n', {"IP address": 1}),
+        ('URL = "http://[2a01::5]/"\n', 'URL = "http://[<IP>]/"\n', {"IP address": 1}),
         ('HOST = "93.184.216.34:80"\n', 'HOST = "<IP>:80"\n', {"IP address": 1}),
         ('HOST = "2a02:6b8:7c:40c:c51e:495f:e23a:3"\n', 'HOST = "<IP>"\n', {"IP address": 1}),
         (
@@ -48,6 +57,7 @@ def test_what_must_go_is_replaced_and_counted(
         "y = x@w.shape\n",
         "y = a@b.org\n",  # code, whatever it looks like
         "@app.route\ndef f(): pass\n",
+        "# mail me@mydomain.com, x@company.com, y@foo.com, me@example.co.uk\n",
         "# mail me at me@example.com, you@example.org or x@test.example.net\n",
         '"git@github.com:owner/repository.git"\n',
         '"sk-ssh-ed25519@openssh.com"\n',
@@ -63,7 +73,7 @@ def test_what_must_go_is_replaced_and_counted(
         'OID = "1.3.6.1.4.1.311.21.20"\n',
         'LOCAL = ["::1", "fe80::1234:5678", "fd00::1234"]\n',
         'TIME = "12:34:56"\nMAC = "00:1b:44:11:3a:b7"\n',
-        "x = a[1::2]\n# std::vector<abc::def>\n",
+        "# a[2000::50]\nx = a[1::2]\n# std::vector<abc::def>\n",
     ],
 )
 def test_what_names_nobody_is_left_alone(make_document: Callable[..., Document], text: str) -> None:

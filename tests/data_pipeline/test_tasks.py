@@ -144,6 +144,17 @@ def test_what_looks_like_a_comment_within_a_string_asks_for_nothing(
     assert not drawn(make_document(text))["comment"]
 
 
+def test_the_code_below_a_comment_is_whole_statements(make_document: Callable[..., Document]) -> None:
+    text = (
+        "def page(name):\n    # The text that each page has first\n    title = name.title()  # as in books\n"
+        '    text = """\n    A page\n\n    of words\n    """\n    if title:\n        return text\n'
+        "    # There is no title for this page\n    else:\n        text = title\n    return text\n"
+    )
+    (example,) = drawn(make_document(text))["comment"]
+    assert example.middle == "title = name.title()  # as in books"
+    assert example.hole.suffix.startswith('\n    text = """')
+
+
 @pytest.mark.parametrize(
     ("language", "text", "middle", "suffix"),
     [

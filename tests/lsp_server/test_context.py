@@ -60,3 +60,34 @@ def test_files_beside_keep_their_order_and_tell_paths_as_the_hole_does() -> None
     others = [document(f"{n}\n", path) for n, path in enumerate(["/w/z.py", "/w/pkg/b.py", "/v/c.py"])]
     assert [file.path for file in files_beside(here, others, ["/w"])] == ["z.py", "pkg/b.py", "c.py"]
     assert hole_at(here, 0, folders=["/w"]).path == "pkg/a.py"
+
+
+def test_neighbours_of_a_mixed_language_are_those_of_its_family() -> None:
+    here = document("", "/w/a.ts", "typescript")
+    others = [
+        document("x", "/w/b.js", "javascript"),
+        document("x", "/w/c.py"),
+        document("x", "/w/d.tsx", "tsx"),
+    ]
+    assert [file.path for file in files_beside(here, others, ["/w"])] == ["b.js", "d.tsx"]
+
+
+def test_files_of_one_relative_path_in_two_folders_are_told_apart() -> None:
+    here = document("x = 1\n", "/v/site/app/a.py")
+    paths = ["/w/site/app/a.py", "/v/site/app/b.py", "/w/site/app/b.py", "/w/site/app/c.py"]
+    files = files_beside(here, [document(path, path) for path in paths], ["/v/site", "/w/site"])
+    assert [file.path for file in files] == [
+        "w/site/app/a.py",
+        "v/site/app/b.py",
+        "w/site/app/b.py",
+        "app/c.py",
+    ]
+
+
+def test_a_document_of_megabytes_is_shown_no_neighbours() -> None:
+    text = "def compute_price(cart_items):\n    total_price = 0\n"
+    files = [Snippet(path="b.py", text=text)]
+    here = document(text * 2, "/w/a.py")
+    assert hole_at(here, len(here.text), folders=["/w"], files=files).neighbours
+    large = document(text * 9999, "/w/a.py")
+    assert not hole_at(large, len(large.text), folders=["/w"], files=files).neighbours

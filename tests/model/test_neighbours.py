@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -184,12 +186,71 @@ def test_circular_imports_end() -> None:
     assert "[zero.py]" not in shown("from one import thing\n", *files, path="zero.py")
 
 
-def test_a_name_used_near_comes_before_one_used_far_and_a_new_one_before_both() -> None:
-    names = ["first", "second", "third"]
+def order_of(names: str, text: str) -> str:
+    """The imported names, each a function of a file of its own, the one shown last first."""
     files = [Snippet(path=f"{n}.py", text=f"def {n}(argument_{n}):\n    return 1\n") for n in names]
-    imports = "".join(f"from {n} import {n}\n" for n in names)
-    text = shown(imports + "second()\n" + "\n" * 50 + "third()\n", *files, path="a.py")
-    assert [line.split("]")[0][1:] for line in text.split("\n")] == ["second.py", "third.py", "first.py"]
+    chosen = shown("".join(f"from {n} import {n}\n" for n in names) + text, *files, path="main.py")
+    return "".join(line[1] for line in reversed(chosen.split("\n")))
+
+
+def test_one_unused_name_comes_first_then_the_nearest_and_names_used_far_are_left_out() -> None:
+    filler = "x = 1\n" * 400
+    assert order_of("abcd", "d()\n" + filler + "c()\n" + "\n" * 50 + "b()\n") == "abc"
+    # Near, but not used: part of another word. Used: in the text behind the cursor.
+    assert order_of("abc", "b()\nc()\nb_a = 1\n") == "acb"
+    assert order_of("ab", "a()\n" + filler) == "b"
+
+
+def test_of_several_unused_names_only_one_comes_before_those_used_near() -> None:
+    assert order_of("abcd", "d()\n") == "adbc"
+
+
+def test_an_unused_name_of_another_project_does_not_take_the_first_place() -> None:
+    text = "from __future__ import annotations\nimport os\n"
+    files = [Snippet(path=f"{n}.py", text=f"def {n}(argument_{n}):\n    return 1\n") for n in "ab"]
+    chosen = shown(text + "from b import b\nfrom a import a\nb()\n", *files, path="main.py")
+    assert [line[1] for line in chosen.split("\n")] == ["b", "a"]
+
+
+def test_a_minified_file_is_looked_at_in_no_time() -> None:
+    line = "".join(f"exports.a{n}=b;require;import " for n in range(4000))
+    started = time.monotonic()
+    for text in (line, line + "\n", (" " * 900 + "export x require y\n") * 150):
+        choose(hole(text, text, path="a.js", language="javascript"), project(CART))
+    assert time.monotonic() - started < 1
+
+
+def test_files_that_import_all_of_one_another_are_looked_through_once() -> None:
+    stars = "".join(f"from m{n} import *\n" for n in range(40))
+    files = project(*(Snippet(path=f"m{n}.py", text=stars) for n in range(40)))
+    wanted = ", ".join(f"name_{n}" for n in range(20))
+    started = time.monotonic()
+    assert choose(hole(f"from m0 import {wanted}\n"), files) == ()
+    assert time.monotonic() - started < 2
+
+
+def test_a_constant_is_shown_whole_or_not_at_all() -> None:
+    whole = 'SIZES = {\n    "small": 1,\n    "large": 2,\n}'
+    quotes = "'" * 3
+    large = f"TEXT = {quotes}\n" + "some words of a long text\n" * 20 + quotes
+    long = "NUMBERS = [" + ", ".join(map(str, range(200))) + "]"
+    file = Snippet(path="sizes.py", text=f"{whole}\n{large}\n{long}\nLIMIT: int = 20\n")
+    text = shown("from sizes import NUMBERS, TEXT, SIZES, LIMIT\nSIZES\nLIMIT\n", file)
+    assert text == f"[sizes.py] {whole}\n[sizes.py] LIMIT: int = 20"
+
+
+def test_a_member_of_several_lines_is_shown_by_its_name_and_type() -> None:
+    file = Snippet(
+        path="cart.py",
+        text="class Cart:\n    items: list[str] = field(\n        default_factory=list,\n    )\n",
+    )
+    assert shown("from cart import Cart\n", file) == "[cart.py] class Cart:\n    items: list[str]"
+
+
+def test_constants_that_tell_nothing_are_left_out() -> None:
+    text = "log = logging.getLogger(__name__)\nOrder = models.Order\nLIMIT = models.MOST\n"
+    file = Snippet(path="base.py", text=text)
+    assert shown("from base import log, Order, LIMIT\n", file) == "[base.py] LIMIT = models.MOST"
 
 
 def test_definitions_stand_nearest_to_the_cursor_and_no_line_is_shown_twice() -> None:

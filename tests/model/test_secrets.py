@@ -90,6 +90,15 @@ def planted(rng: random.Random) -> list[tuple[str, str]]:
         (password, f"# curl https://bot:{password}@host.net/hook\n"),
         (bare["base64"][:40], f'aws_secret_access_key = "{bare["base64"][:40]}"\n'),
     ]
+    aws, hexadecimal = w(rng, LETTERS, 40), w(rng, HEX, 32)
+    found += [
+        (aws, f"# export AWS_SECRET_ACCESS_KEY={aws}\n"),
+        (aws, f'"""Set\n\n    API_TOKEN: {aws}\n"""\n'),
+        (hexadecimal, f'curl -H "Authorization: Bearer {hexadecimal}" https://x.net\n'),
+        (hexadecimal, f'curl -H "X-Api-Key: {hexadecimal}" https://x.net\n'),
+        (f"Gr8!{password[:6]}", f'DSN = "postgres://bob:Gr8!{password[:6]}@db.acme.io/x"\n'),
+        (f"Gr8${password[:6]}", f'DSN = "postgres://bob:Gr8${password[:6]}@db.acme.io/x"\n'),
+    ]
     for name in ("RSA PRIVATE KEY", "OPENSSH PRIVATE KEY", "PRIVATE KEY"):
         block = _pem(rng, name)
         found.append((block, f'KEY = """\n{block}\n"""\n'))
@@ -149,7 +158,8 @@ def test_the_choice_of_lines_loses_nothing_in_real_code() -> None:
 
 
 _PIECES = st.sampled_from(
-    ["password", "api_key", " = ", '"', "'", "\n", "é", "://", ":", "@", "AKIA",
+    ["password", "api_key", " = ", "SECRET=", "Authorization: Bearer ", "X-Api-Key: ",
+     "Gr8!xkTz9", '"', "'", "\n", "é", "://", ":", "@", "AKIA",
      "x9Kd82Lm3Qp7Zt5Vw1Rb", "eyJ", ".", "_", "sk_live_", "hunter22", "{", "}",
      "-----BEGIN RSA PRIVATE KEY-----", "-----END RSA PRIVATE KEY-----", "q7" * 20, "xoxb-1-a"]
 )  # fmt: skip
@@ -199,6 +209,9 @@ def test_places_are_characters_also_behind_other_alphabets() -> None:
         'if data.startswith("-----BEGIN RSA PRIVATE KEY-----"):',
         'PASSWORD_HASHER = "django.contrib.auth.hashers.PBKDF2PasswordHasher"',
         'password = "<SECRET>"',
+        "access_token = create_a_new_access_token_v2",
+        'url = "postgres://bob:$PASSWORD_1@db.acme.io/x"',
+        '-H "Authorization: Bearer $GITHUB_TOKEN_FOR_BUILDS_2"',
     ],
 )
 def test_placeholders_names_and_checksums_are_not_secrets(line: str) -> None:
