@@ -12,8 +12,6 @@ import hashlib
 import json
 import os
 import re
-import subprocess
-import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Sequence
@@ -23,6 +21,7 @@ from pathlib import Path
 
 from data_pipeline import licenses
 from data_pipeline.manifest import SPLITS, Manifest, Source, Wheel, project_of, read_manifest
+from data_pipeline.sources.wheels import download
 from model.errors import ConfigError, DataError
 from model.syntax import language_of
 
@@ -121,32 +120,10 @@ def _as_asked(source: Source, version: str | None, split: str, manifest: Path) -
 def _fetch(name: str, version: str | None, split: str, manifest: Manifest, cache: Path) -> Pinned:
     # Beside its place in the cache, so that the rename at the end cannot cross file systems.
     with tempfile.TemporaryDirectory(dir=cache, prefix="incoming-") as incoming:
-        path = _download(f"{name}=={version}" if version else name, manifest, Path(incoming))
+        path = download(f"{name}=={version}" if version else name, manifest, Path(incoming))
         pinned = _inspect(path, name, split, manifest.languages)
         path.replace(cache / path.name)
     return pinned
-
-
-def _download(requirement: str, manifest: Manifest, incoming: Path) -> Path:
-    """The wheel that pip chooses for the manifest's platform; never a source archive, which pip would run."""
-    python = manifest.python_version
-    command = [
-        sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-        "--only-binary=:all:", "--implementation=cp", f"--python-version={python}",
-        f"--abi=cp{python.replace('.', '')}", "--abi=abi3", "--abi=none",
-        *(f"--platform={platform}" for platform in manifest.platforms),
-        "--dest", str(incoming), requirement,
-    ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
-    if done.returncode != 0:
-        lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-        raise DataError(
-            f"pip could not fetch a wheel of {requirement} for Python {python} "
-            f"({'; '.join(lines or done.stderr.splitlines()[-1:]) or 'no message'}); "
-            "check the name and version, and the network"
-        )
-    (path,) = incoming.iterdir()
-    return path
 
 
 def _inspect(path: Path, name: str, split: str, languages: tuple[str, ...]) -> Pinned:

@@ -39,7 +39,12 @@ def fetch_wheel(wheel: Wheel, manifest: Manifest, cache: Path) -> None:
         _check(path, wheel, "delete the file and try again, or correct the manifest")
     else:
         with tempfile.TemporaryDirectory(dir=cache, prefix="incoming-") as incoming:
-            got = _download(wheel, manifest, Path(incoming))
+            got = download(f"{wheel.name}=={wheel.version}", manifest, Path(incoming))
+            if got.name != wheel.wheel:
+                raise DataError(
+                    f"pip fetched {got.name} for {wheel.name}, the manifest names {wheel.wheel}; "
+                    "correct the manifest"
+                )
             _check(got, wheel, "correct the manifest")
             got.replace(path)
     with _open(path) as archive:
@@ -56,31 +61,30 @@ def _check(path: Path, wheel: Wheel, way_out: str) -> None:
         )
 
 
-def _download(wheel: Wheel, manifest: Manifest, incoming: Path) -> Path:
-    abi = "cp" + manifest.python_version.replace(".", "")
+def download(requirement: str, manifest: Manifest, incoming: Path) -> Path:
+    """The wheel that pip chooses for the manifest's platform; never a source archive, which pip would run.
+
+    `incoming` must be empty. Raises DataError that names the requirement.
+    """
+    python = manifest.python_version
     # No "--require-hashes": pip would refuse before we could say which package and what to do about it.
     command = [
         sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
-        "--only-binary=:all:", "--implementation=cp", f"--python-version={manifest.python_version}",
-        f"--abi={abi}", "--abi=abi3", "--abi=none", *(f"--platform={p}" for p in manifest.platforms),
-        "--dest", str(incoming), f"{wheel.name}=={wheel.version}",
+        "--only-binary=:all:", "--implementation=cp", f"--python-version={python}",
+        f"--abi=cp{python.replace('.', '')}", "--abi=abi3", "--abi=none",
+        *(f"--platform={platform}" for platform in manifest.platforms),
+        "--dest", str(incoming), requirement,
     ]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     if done.returncode != 0:
-        lines = [
-            line for line in done.stderr.splitlines() if line.startswith("ERROR")
-        ] or done.stderr.splitlines()[-1:]
+        lines = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
         raise DataError(
-            f"pip could not fetch {wheel.name}=={wheel.version} ({'; '.join(lines) or 'no message'}); "
-            "check the name and version in the manifest, and the network"
+            f"pip could not fetch a wheel of {requirement} for Python {python} "
+            f"({'; '.join(lines or done.stderr.splitlines()[-1:]) or 'no message'}); "
+            "check the name and version, and the network"
         )
-    got = incoming / wheel.wheel
-    if not got.exists():
-        others = ", ".join(p.name for p in incoming.iterdir()) or "nothing"
-        raise DataError(
-            f"pip fetched {others} for {wheel.name}, the manifest names {wheel.wheel}; correct the manifest"
-        )
-    return got
+    (path,) = incoming.iterdir()
+    return path
 
 
 def read_wheel(wheel: Wheel, path: Path, languages: Collection[str]) -> Iterator[Document | Drop]:

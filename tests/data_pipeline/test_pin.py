@@ -55,7 +55,7 @@ def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (found,) = folder.glob(f"{name.replace('-', '_')}-{version or '*'}-*.whl")
         return Path(shutil.copy(found, incoming))
 
-    monkeypatch.setattr(pinning, "_download", copy)
+    monkeypatch.setattr(pinning, "download", copy)
     return folder
 
 
