@@ -18,6 +18,7 @@ from model.export.write import export
 from model.fim import Hole, render
 from model.serving.release import read_release
 from model.serving.session import Session
+from model.syntax import languages
 from model.tokenizer import Tokenizer
 
 # In logits of some tens; the test networks' large weights sharpen every softmax and so amplify rounding.
@@ -92,7 +93,7 @@ def test_foreign_checkpoint_becomes_a_release_that_claims_nothing(make_foreign, 
     rows = rows_of_text([tmp_path / "code.py"], adopted.tokenizer, length=200, count=3)
     export(checkpoint, tmp_path / "out", name="theirs", rows=rows, adopted=adopted)
     release = read_release(tmp_path / "out")
-    assert (release.window, release.languages, release.neighbours) == (200, ("python",), True)
+    assert (release.window, release.languages, release.neighbours) == (200, languages(), True)
     assert (release.licenses, release.corpus) == (["Apache-2.0"], {})
     assert (release.curve, release.validation) == ((), {})
     assert release.architecture["positions"] == 200, "tables of positions that nobody reaches"
