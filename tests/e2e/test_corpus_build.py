@@ -202,6 +202,10 @@ try:
     code = tabwright.main()
 except SystemExit as end:
     code = end.code
+# The cluster takes some seconds to notice that a node is gone.
+end = time.monotonic() + 60
+while len([n for n in ray.nodes() if n["Alive"]]) > 2 - len(lost) and time.monotonic() < end:
+    time.sleep(0.2)
 print("nodes at the end:", len([n for n in ray.nodes() if n["Alive"]]), "lost:", len(lost))
 ray.shutdown()
 cluster.shutdown()
