@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from data_pipeline import dedupe, parts, steps
 from data_pipeline.document import Document, Drop
-from data_pipeline.manifest import SPLITS, Manifest, Source, project_of
+from data_pipeline.manifest import SPLITS, Manifest, Source, Split, project_of
 from data_pipeline.parts import PartJob
 from data_pipeline.sketches import Sketches, load
 from data_pipeline.store import read_columns, read_documents, read_lengths, write_documents
@@ -123,20 +123,25 @@ def _catalogue(manifest: Manifest, jobs: Sequence[PartJob], against: Sequence[Pa
         runs=[], starts=[], ids=[], repos=[], licenses=[], languages=[], lengths=[], splits=[], sources=[],
         sketches=[], existing=0,
     )  # fmt: skip
+    split_of = manifest.splits()
     theirs = [run for record in _existing_records(against) for run in parts.runs_of(record.parent)]
     for documents, sketches in theirs:
-        _append(catalogue, manifest, documents, sketches, None)
+        _append(catalogue, split_of, documents, sketches, None)
     catalogue.existing = len(catalogue.ids)
     for job in sorted(jobs, key=lambda j: j.name):
         for documents, sketches in parts.runs_of(job.folder):
             catalogue.runs.append(documents)
             catalogue.starts.append(len(catalogue.ids))
-            _append(catalogue, manifest, documents, sketches, job.partition.source)
+            _append(catalogue, split_of, documents, sketches, job.partition.source)
     return catalogue
 
 
 def _append(
-    catalogue: _Catalogue, manifest: Manifest, documents: Path, sketches: Path, source: Source | None
+    catalogue: _Catalogue,
+    split_of: Callable[[Source, str], Split],
+    documents: Path,
+    sketches: Path,
+    source: Source | None,
 ) -> None:
     columns = read_columns(documents, ("id", "repo", "license", "language"))
     catalogue.ids += columns["id"]
@@ -144,10 +149,8 @@ def _append(
     catalogue.licenses += columns["license"]
     catalogue.languages += columns["language"]
     catalogue.lengths += read_lengths(documents)
-    split_of = {
-        repo: "train" if source is None else manifest.split_of(source, repo) for repo in set(columns["repo"])
-    }
-    catalogue.splits += [split_of[repo] for repo in columns["repo"]]
+    found = {repo: "train" if source is None else split_of(source, repo) for repo in set(columns["repo"])}
+    catalogue.splits += [found[repo] for repo in columns["repo"]]
     catalogue.sources += ["" if source is None else source.name] * len(columns["id"])
     catalogue.sketches.append(load(sketches))
 

@@ -1,7 +1,8 @@
 """Projects to token ids: holes are drawn, neighbours chosen and examples encoded, a few projects at a time.
 
 A piece holds the examples of some rows of a split's documents, in their order. Projects are not parted: the
-neighbours of a hole come from its own project, all of it.
+neighbours of a hole come from its own project, all of it. Only where thousands of files go by one name, as
+the rows of a table do that does not say of which project each is, they are taken by so many at a time.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from model.writing import replacing
 
 # Documents are handed out in ranges of about so many: small projects together, a large one alone.
 _RANGE = 400
+# The largest of the projects we know has 6,157 files.
+_LARGEST_PROJECT = 8000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,14 +62,17 @@ class Piece:
 
 
 def project_ranges(documents: Path) -> list[range]:
-    """The rows of a documents file in ranges that part no project."""
+    """The rows of a documents file in ranges that part no project of up to _LARGEST_PROJECT files."""
     repos = read_columns(documents, ("repo",))["repo"]
     ranges: list[range] = []
-    start = 0
+    start = project = 0
     for row in range(1, len(repos) + 1):
-        if row == len(repos) or (repos[row] != repos[row - 1] and row - start >= _RANGE // 2):
+        ends = row == len(repos) or repos[row] != repos[row - 1]
+        if row == len(repos) or (ends and row - start >= _RANGE // 2) or row - project == _LARGEST_PROJECT:
             ranges.append(range(start, row))
             start = row
+        if ends or row - project == _LARGEST_PROJECT:
+            project = row
     return ranges
 
 

@@ -137,13 +137,14 @@ class Manifest:
         """The same with the sources that may have documents in a split."""
         return replace(self, sources=tuple(s for s in self.sources if s.split in (split, BY_PROJECT)))
 
-    def split_of(self, source: Source, repo: str) -> Split:
-        """As the function, but a project that is a source of its own keeps that source's split everywhere."""
-        project = project_of(repo)
-        for named in self.sources:
-            if not isinstance(named, (Table, HubDataset)) and project_of(named.name) == project:
-                return split_of(named, named.name)
-        return split_of(source, repo)
+    def splits(self) -> Callable[[Source, str], Split]:
+        """`split_of`, but a project that is a source of its own keeps that source's split everywhere."""
+        own = {
+            project_of(named.name): split_of(named, named.name)
+            for named in self.sources
+            if not isinstance(named, (Table, HubDataset))
+        }
+        return lambda source, repo: own.get(project_of(repo)) or split_of(source, repo)
 
 
 def project_of(repo: str) -> str:
@@ -226,10 +227,12 @@ def parse_source(text: str, *, split: str = "train", license: str | None = None)
     """A source as a command line names it; paths are relative to the current folder.
 
     `git:PATH`, `git:PATH@COMMIT`, `git:URL@COMMIT`, `folder:PATH`, `parquet:PATH`, `jsonl:PATH`, `hf:PATH` or
-    `hf:DATASET@COMMIT`. A licence that starts with `LicenseRef-` says that the code is the user's own.
+    `hf:DATASET@COMMIT`, each with `NAME=` in front where the end of its path is not the name it shall have. A
+    licence that starts with `LicenseRef-` says that the code is the user's own.
     Raises DataError for anything else.
     """
     kind, colon, rest = text.partition(":")
+    given, equals, kind = kind.rpartition("=")
     where = f"the source {text!r}"
     if not colon or not rest or kind not in ("git", "folder", "parquet", "jsonl", "hf"):
         raise DataError(
@@ -253,6 +256,8 @@ def parse_source(text: str, *, split: str = "train", license: str | None = None)
         entry["path"] = rest
     if not entry.get("url") and place.startswith((".", "~")):
         place = str(Path(place).expanduser().resolve())
+    if equals:
+        return _source({**entry, "name": given}, where, Path.cwd())
     name = re.split(r"[/\\:]", place.rstrip("/\\"))[-1]
     for ending in (".git", ".gz", ".zst", f".{kind}"):
         name = name.removesuffix(ending)
@@ -278,7 +283,10 @@ def _apart(sources: tuple[Source, ...], where: str) -> tuple[Source, ...]:
     """The sources, of which no two share a name as PyPI compares names, so that none is in two splits."""
     names = [project_of(source.name) for source in sources]
     if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise DataError(f"{where} names {', '.join(twice)} twice; a project belongs to one split")
+        raise DataError(
+            f"{where} names {', '.join(twice)} twice, and a project belongs to one split; if these are two "
+            "projects, give one another name, on the command line as in other-name=folder:PATH"
+        )
     return sources
 
 
@@ -327,6 +335,8 @@ def _source(entry: Any, where: str, base: Path) -> Source:
 
 
 def _check_license(expression: str | None, accepted: bool, where: str) -> None:
+    if expression is not None and not expression.isprintable():
+        raise DataError(f"{where} has the licence {expression!r:.80}, which is no text; correct `license`")
     if expression is not None and not accepted and not is_permissive(expression):
         raise DataError(
             f"{where} is under {expression!r}, which is not on the permissive list; remove it"

@@ -7,8 +7,8 @@ behind the other, which depends on the texts alone and is read through a memory 
 Signatures are those of `datasketch.MinHash(num_perm=256, scheme="affine32")` fed with the shingles: each
 permutation is a * h + b mod 2^32 over shingles mixed once by MurmurHash3's finalizer. The arithmetic is done
 here because `update_batch` takes Python integers one by one and makes a (shingles, 256) array of a whole
-document; in blocks that stay in the processor's cache the same numbers come out several times faster. A test
-holds the two together.
+document; permutation by permutation over the shingles of a batch, which stay in the processor's cache, the
+same numbers come out several times faster. A test holds the two together.
 
 Not here: how words become shingles (shingles.py), which documents are duplicates (dedupe.py).
 """
@@ -38,7 +38,6 @@ Signatures = npt.NDArray[np.uint32]
 _Number = TypeVar("_Number", np.uint8, np.uint32, np.int64)
 
 _BATCH = 250_000  # characters hashed at a time: enough to hide NumPy's overhead, few enough for the cache
-_BLOCK = 512  # shingles times 256 permutations, 512 KB: what a core's cache holds
 _LARGE = 1 << 20  # a map holds a file descriptor, of which there are few: smaller files are read
 
 
@@ -108,20 +107,14 @@ def _permutations() -> tuple[Signatures, Signatures]:
 
 
 def _signatures(flat: Shingles, offsets: Offsets, permutations: tuple[Signatures, Signatures]) -> Signatures:
-    multipliers, summands = permutations
-    hashes = _finalize(flat)[:, None]
-    found = np.empty((len(offsets) - 1, PERMUTATIONS), np.uint32)
-    block = np.empty((_BLOCK, PERMUTATIONS), np.uint32)
-    bounds = offsets.tolist()
-    for document, least in enumerate(found):
-        least.fill(2**32 - 1)
-        for start in range(bounds[document], bounds[document + 1], _BLOCK):
-            some = hashes[start : min(start + _BLOCK, bounds[document + 1])]
-            values = block[: len(some)]
-            np.multiply(some, multipliers, out=values)
-            np.add(values, summands, out=values)
-            np.minimum(least, values.min(axis=0), out=least)
-    return found
+    hashes = _finalize(flat)
+    found = np.empty((PERMUTATIONS, len(offsets) - 1), np.uint32)
+    values = np.empty_like(hashes)
+    for least, multiplier, summand in zip(found, *permutations, strict=True):
+        np.multiply(hashes, multiplier, out=values)
+        np.add(values, summand, out=values)
+        np.minimum.reduceat(values, offsets[:-1], out=least)  # no document is without a shingle
+    return np.ascontiguousarray(found.T)
 
 
 def _finalize(hashes: Shingles) -> Shingles:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import itertools
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -57,13 +58,27 @@ def _rows(source: HubDataset) -> Iterator[Mapping[str, Any]]:
     import datasets
 
     try:
-        rows: Iterable[Mapping[str, Any]] = datasets.load_dataset(
-            source.dataset, source.config, split=source.split_name, revision=source.revision, streaming=True
-        )
+        builder = datasets.load_dataset_builder(source.dataset, source.config, revision=source.revision)
+        if source.revision is None:
+            _check_inside(source, builder.config.data_files or {})
+        rows: Iterable[Mapping[str, Any]] = builder.as_streaming_dataset(split=source.split_name)
         yield from rows
+    except DataError:
+        raise
     except Exception as error:  # the library passes on those of a dozen others
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise DataError(
             f"the data set {source.dataset} of {source.name}, split {source.split_name}, cannot be read "
             f"({reason:.200}); check its name, `config`, `split_name`, `revision` and the network"
         ) from error
+
+
+def _check_inside(source: HubDataset, files: Mapping[Any, Iterable[str]]) -> None:
+    """Raise DataError when a folder's card leads out of it: to other files here, or onto the network."""
+    folder = Path(source.dataset).resolve()
+    for file in itertools.chain.from_iterable(files.values()):
+        if not Path(file).resolve().is_relative_to(folder):
+            raise DataError(
+                f"the data set {source.dataset} of {source.name} names the file {file:.200}, which is "
+                "outside of it; correct `data_files` in its README.md, or give the folder that holds them all"
+            )

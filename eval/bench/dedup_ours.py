@@ -7,11 +7,16 @@ Started by dedup_process.py. Options: `files`, Parquet of documents; `out`, an e
 
 from __future__ import annotations
 
+import itertools
 import json
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 
 def read_and_sketch(job: tuple[str, str]) -> tuple[float, float]:
@@ -23,6 +28,23 @@ def read_and_sketch(job: tuple[str, str]) -> tuple[float, float]:
     read = time.perf_counter() - started
     write(sketch(texts), Path(job[1]))
     return read, time.perf_counter() - started
+
+
+def write_kept(job: tuple[str, npt.NDArray[np.bool_], str]) -> list[str]:
+    """Copy those documents of a file that are kept into another; their ids."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    file, kept, to = job
+    ids: list[str] = []
+    with pq.ParquetFile(file) as source, pq.ParquetWriter(to, source.schema_arrow, compression="zstd") as out:
+        at = 0
+        for batch in source.iter_batches(1024):
+            chosen = batch.filter(pa.array(kept[at : at + len(batch)]))
+            out.write_batch(chosen)
+            ids += chosen.column("id").to_pylist()
+            at += len(batch)
+    return ids
 
 
 def run(files: list[str], out: Path, workers: int) -> dict[str, Any]:
@@ -39,14 +61,14 @@ def run(files: list[str], out: Path, workers: int) -> dict[str, Any]:
     loaded = [sketches.load(Path(path)) for path in paths]
     resolution = dedupe.resolve(loaded, np.arange(sum(map(len, loaded))))
     resolved = time.perf_counter()
-    ids, at = [], 0
-    for number, (file, own) in enumerate(zip(files, loaded, strict=True)):
-        ids += _write_kept(Path(file), resolution.kept[at : at + len(own)], out / f"{number:04d}.parquet")
-        at += len(own)
+    bounds = np.cumsum([0, *map(len, loaded)])
+    kept = [resolution.kept[start:end] for start, end in itertools.pairwise(bounds)]
+    written = [str(out / f"{number:04d}.parquet") for number in range(len(files))]
+    ids = Local(workers=workers).map(write_kept, list(zip(files, kept, written, strict=True)))
     done = time.perf_counter()
     return {
         "seconds": done - started,
-        "kept": ids,
+        "kept": list(itertools.chain.from_iterable(ids)),
         "stages": {
             "read": sum(read for read, _ in parts),
             "sketch": sum(whole - read for read, whole in parts),
@@ -61,21 +83,6 @@ def _texts(file: Path) -> list[str]:
 
     texts: list[str] = pq.read_table(file, columns=["text"]).column("text").to_pylist()
     return texts
-
-
-def _write_kept(file: Path, kept: Any, to: Path) -> list[str]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    ids: list[str] = []
-    with pq.ParquetFile(file) as source, pq.ParquetWriter(to, source.schema_arrow, compression="zstd") as out:
-        at = 0
-        for batch in source.iter_batches(1024):
-            chosen = batch.filter(pa.array(kept[at : at + len(batch)]))
-            out.write_batch(chosen)
-            ids += chosen.column("id").to_pylist()
-            at += len(batch)
-    return ids
 
 
 if __name__ == "__main__":

@@ -178,12 +178,17 @@ def test_a_data_set_that_is_not_pinned_is_named(tmp_path: Path, change: dict[str
 
 def test_a_project_is_in_one_split_across_kinds(corpus: tuple[Path, Path], tmp_path: Path) -> None:
     manifest = read_manifest(corpus[0])
-    with pytest.raises(DataError, match="names one twice; a project belongs to one split"):
+    with pytest.raises(DataError, match=r"names one twice, and a project .* other-name=folder:PATH"):
         add(manifest, [parse_source(f"folder:{tmp_path / 'One'}", license="MIT")])
     table = parse_source(f"parquet:{tmp_path / 'stack'}", split="by-project")
     # `three` is held out for tests as a wheel.
-    assert manifest.split_of(table, "somebody/Three") == "test"
-    assert manifest.split_of(manifest.wheels[0], "one") == "train"
+    assert manifest.splits()(table, "somebody/Three") == "test"
+    assert manifest.splits()(manifest.wheels[0], "one") == "train"
+
+
+def test_a_licence_that_is_no_text_is_refused() -> None:
+    with pytest.raises(DataError, match="which is no text; correct `license`"):
+        parse_source("folder:/x", license="LicenseRef-\udc80")
 
 
 def test_added_sources_change_the_manifests_checksum(corpus: tuple[Path, Path]) -> None:
@@ -241,11 +246,16 @@ def test_a_command_line_names_sources(tmp_path: Path, monkeypatch: pytest.Monkey
     name, folder = parsed("folder:.", license=PRIVATE)
     assert (name, folder.license, folder.license_accepted) == (tmp_path.name, PRIVATE, True)  # type: ignore[union-attr]
     assert parsed("jsonl:data/my code.jsonl.gz")[0] == "my-code"
+    assert parsed("api=folder:/one/src", license="MIT")[0] == "api"
+    name, git = parsed(f"thing=git:https://example.org/a=b.git@{'c' * 40}")
+    assert isinstance(git, GitRepository)
+    assert (name, git.url) == ("thing", "https://example.org/a=b.git")
     name, hub = parsed(f"hf:bigcode/the-stack-smol@{'d' * 40}", split="by-project")
     assert isinstance(hub, HubDataset)
     assert (name, hub.dataset, hub.revision, hub.split) == (
         "the-stack-smol", "bigcode/the-stack-smol", "d" * 40, "by-project",
     )  # fmt: skip
-    for wrong in ("svn:x", "folder", "git:", "hf:o/n", "git:https://e.org/x", "git:https://e.org/x@main"):
+    unpinned = ("hf:o/n", "git:https://e.org/x", "git:https://e.org/x@main")
+    for wrong in ("svn:x", "folder", "git:", "=folder:x", "a b=folder:x", *unpinned):
         with pytest.raises(DataError):
             parse_source(wrong)

@@ -72,6 +72,18 @@ def test_what_cannot_be_loaded_is_named(folder: Path) -> None:
         list(hub.read_dataset(source(str(folder), columns=(("text", "body"),)), ["python"]))
 
 
+@pytest.mark.parametrize("outside", ["../other.parquet", "file:///elsewhere/other.parquet"])
+def test_a_folder_does_not_lead_out_of_itself(folder: Path, outside: str) -> None:
+    """Its card is anybody's, and may name files of this machine or of the network."""
+    (folder.parent / "other.parquet").write_bytes((folder / "data/test-00000-of-00001.parquet").read_bytes())
+    outside = outside.replace("/elsewhere", str(folder.parent))
+    (folder / "README.md").write_text(
+        f"---\nconfigs:\n- config_name: default\n  data_files:\n  - split: train\n    path: {outside}\n---\n"
+    )
+    with pytest.raises(DataError, match=r"which is outside of it|cannot be read"):
+        list(hub.read_dataset(source(str(folder)), ["python"]))
+
+
 def test_a_data_sets_fingerprint_is_its_commit_and_a_folders_its_content(folder: Path) -> None:
     assert hub.fingerprint_of_dataset(source("o/n", revision="a" * 40)) == "a" * 40
     before = hub.fingerprint_of_dataset(source(str(folder)))
