@@ -11,14 +11,14 @@ Counting is not here (pipeline.py), nor the plots (report_figures.py), nor the p
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
+from data_pipeline.drawing import plain
+from data_pipeline.page import render
 from data_pipeline.report_figures import (
     SPLITS,
     flow,
@@ -30,7 +30,6 @@ from data_pipeline.report_figures import (
     stage_colours,
     total,
 )
-from data_pipeline.report_plots import plain
 
 _TEMPLATES = Path(__file__).parent / "templates"
 # Longer lists make a page that no browser opens gladly; all of it is in report.json.
@@ -75,22 +74,11 @@ def write_html(record: dict[str, Any], path: Path) -> None:
 
 
 def _page(record: dict[str, Any]) -> str:
-    import jinja2
-    from markupsafe import Markup
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        # Each value becomes one line of what a page can show, so no file name stops the encoder.
-        finalize=lambda value: plain(value) if type(value) is str else value,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters.update({"short": short, "share": share, "visible": _visible})
-    script = (_TEMPLATES / "report.js").read_text(encoding="utf-8")
-    return environment.get_template("report.html.j2").render(
+    return render(
+        _TEMPLATES,
+        "report.html.j2",
+        filters={"short": short, "share": share, "visible": _visible},
+        plots=plots(record),
         record=record,
         flow=flow(record),
         kept=total(record["splits"].values()),
@@ -107,14 +95,7 @@ def _page(record: dict[str, Any]) -> str:
         training=_training(record),
         holes=hole_colours(record),
         settings=list(_flattened(record["configuration"])),
-        plots={
-            name: [Markup(svg) for svg in both]  # noqa: S704 - SVG of report_plots, escaped there
-            for name, both in plots(record).items()
-        },
         most_rows=_MOST_ROWS,
-        style=Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704 - a file of ours
-        script=Markup(script),  # noqa: S704 - a file of ours
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
 
 

@@ -10,12 +10,16 @@ from typing import Annotated
 
 import typer
 
+from eval import heldout_cli
 from eval.bench.cli import app as bench
 
 app = typer.Typer(
     no_args_is_help=True, help="Measure a model: benchmarks on this machine, figures with intervals."
 )
 app.add_typer(bench, name="bench")
+app.command()(heldout_cli.heldout)
+app.command()(heldout_cli.heldout_positions)
+app.command()(heldout_cli.report)
 
 
 @app.callback()
@@ -72,9 +76,12 @@ def humaneval(
         typer.Option(help="Model folder; default: the one that ships. E.g. --model runs/small/export"),
     ] = None,
     samples: Annotated[int, typer.Option(min=1, help="Completions a problem. E.g. --samples 10")] = 1,
-    k: Annotated[str, typer.Option(help="Which pass@k, none above --samples. E.g. --k 1,10")] = "1",
+    k: Annotated[
+        str | None,
+        typer.Option(help="Which pass@k; default those of 1, 10, 100 up to --samples. E.g. --k 1,10"),
+    ] = None,
     temperature: Annotated[
-        float, typer.Option(min=0, help="0 is greedy, for one sample. E.g. --temperature 0.2")
+        float, typer.Option(min=0, help="0 is greedy, for one sample. E.g. --temperature 0.4")
     ] = 0.0,
     top_p: Annotated[float, typer.Option(help="Nucleus to draw from, up to 1. E.g. --top-p 0.95")] = 1.0,
     max_tokens: Annotated[
@@ -90,6 +97,9 @@ def humaneval(
         Path | None,
         typer.Option(help="Where to write; default runs/humaneval/<model checksum>. E.g. --out runs/quick"),
     ] = None,
+    results: Annotated[
+        Path, typer.Option(help="Where the result for `tabwright eval report` goes. E.g. --results runs/new")
+    ] = Path("runs/results"),
     gold: Annotated[
         bool,
         typer.Option(
@@ -106,7 +116,7 @@ def humaneval(
     threads: Annotated[
         int, typer.Option(min=0, help="Threads of the model; 0: the engine's choice. E.g. --threads 4")
     ] = 0,
-    timeout: Annotated[float, typer.Option(help="Seconds a program may run. E.g. --timeout 10")] = 5.0,
+    timeout: Annotated[float, typer.Option(help="Seconds of CPU a program may use. E.g. --timeout 10")] = 5.0,
     seed: Annotated[int, typer.Option(help="Of sampling and of bootstrap intervals. E.g. --seed 1")] = 0,
 ) -> None:
     """HumanEval (Chen et al. 2021): 164 functions written from their docstrings, judged by hidden tests.
@@ -116,7 +126,7 @@ def humaneval(
     It executes what the model writes. The sandbox is one against accidents,
     not attackers: for a model you do not trust use a container.
 
-    Example: tabwright eval humaneval --model runs/small/export --limit 20
+    Example: tabwright eval humaneval --samples 20 --temperature 0.4
     """
     import math
     import os
@@ -137,7 +147,7 @@ def humaneval(
             "--gold and --empty check the harness without a model; leave --model and --samples out"
         )
     try:
-        ks = sorted({int(part) for part in k.split(",")})
+        ks = sorted({int(part) for part in k.split(",")}) if k else [n for n in (1, 10, 100) if n <= samples]
     except ValueError as error:
         raise ConfigError(f"--k {k!r} is not a list of numbers such as 1,10") from error
     engine = None
@@ -151,18 +161,128 @@ def humaneval(
     sampling = Sampling(
         samples=samples, temperature=temperature, top_p=top_p, max_tokens=max_tokens, seed=seed
     )
-    evaluation.run(
+    console = Console()
+    found = evaluation.run(
         engine=engine,
         reference=(lambda problem: problem.canonical_solution) if gold else (lambda _: ""),
         name="gold" if gold else "empty",
         sampling=sampling,
         ks=ks,
-        limits=Limits(wall_seconds=timeout, cpu_seconds=math.ceil(timeout)),
+        limits=Limits.of_cpu(timeout),
         out=out,
         workers=workers or os.cpu_count() or 1,
         limit=limit,
-        console=Console(),
+        console=console,
     )
+    if engine is not None and limit is None:
+        from eval.results import write
+
+        path = write(evaluation.as_result(found, engine), results)
+        console.print(f"result written to {path}", soft_wrap=True)
+
+
+@app.command()
+def infilling(
+    *,
+    file: Annotated[
+        Path,
+        typer.Option(
+            help="Problems of human-eval-infilling. E.g. --file HumanEval-SingleLineInfilling.jsonl.gz"
+        ),
+    ],
+    model: Annotated[
+        Path | None,
+        typer.Option(help="Model folder; default: the one that ships. E.g. --model runs/small/export"),
+    ] = None,
+    memory: Annotated[
+        bool,
+        typer.Option("--memory", help="As served: with the memory of the file itself. E.g. --memory"),
+    ] = False,
+    max_tokens: Annotated[
+        int | None,
+        typer.Option(min=1, help="Longest answer; default 192, or 3/8 of the window. E.g. --max-tokens 128"),
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Only the first problems, for a quick look. E.g. --limit 50")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Where to write; default in runs/infilling. E.g. --out runs/quick"),
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write figures and all answers there. E.g. --json a.json")
+    ] = None,
+    results: Annotated[
+        Path, typer.Option(help="Where the result for `tabwright eval report` goes. E.g. --results runs/new")
+    ] = Path("runs/results"),
+    gold: Annotated[
+        bool, typer.Option("--gold", help="Check the harness: what was taken out, must pass. E.g. --gold")
+    ] = False,
+    empty: Annotated[
+        bool, typer.Option("--empty", help="Check the harness: what passes with nothing. E.g. --empty")
+    ] = False,
+    workers: Annotated[
+        int, typer.Option(min=0, help="Programs executed at a time; 0: one a core. E.g. --workers 2")
+    ] = 0,
+    threads: Annotated[
+        int, typer.Option(min=0, help="Threads of the model; 0: the engine's choice. E.g. --threads 4")
+    ] = 0,
+    timeout: Annotated[float, typer.Option(help="Seconds of CPU a program may use. E.g. --timeout 10")] = 5.0,
+) -> None:
+    """Infilling (Bavarian et al. 2022): a piece of a function written from what stands around it.
+
+    Each answer is run raw, and truncated by a rule that does not look at what was taken out.
+    Stopped, it goes on where it was when started again with the same options.
+
+    It executes what the model writes. The sandbox is one against accidents,
+    not attackers: for a model you do not trust use a container.
+
+    Example: tabwright eval infilling --file HumanEval-SingleLineInfilling.jsonl.gz
+    """
+    import math
+    import os
+
+    from rich.console import Console
+
+    from eval import infilling as evaluation
+    from eval import results as written
+    from eval.sandbox import Limits
+    from model.errors import ConfigError
+
+    if gold and empty:
+        raise ConfigError("--gold and --empty are two checks; run one at a time")
+    if not math.isfinite(timeout) or timeout <= 0:
+        raise ConfigError(f"--timeout {timeout} is out of range; use a number of seconds above 0")
+    if (gold or empty) and (memory or model is not None):
+        raise ConfigError(
+            "--gold and --empty check the harness without a model; leave --model and --memory out"
+        )
+    engine = None
+    if not (gold or empty):
+        from model.serving.engine import Engine
+
+        engine = Engine.load(model, threads=threads)
+    if max_tokens is None:
+        max_tokens = 192 if engine is None else min(192, engine.release.window * 3 // 8)
+    console = Console()
+    found = evaluation.run(
+        file=file,
+        engine=engine,
+        reference=(lambda problem: problem.canonical_solution) if gold else (lambda _: ""),
+        name="gold" if gold else "empty",
+        with_memory=memory,
+        max_tokens=max_tokens,
+        limits=Limits.of_cpu(timeout),
+        out=out,
+        workers=workers or os.cpu_count() or 1,
+        limit=limit,
+        console=console,
+    )
+    if json_file is not None:
+        evaluation.write_json(found, json_file)
+    if engine is not None and limit is None:
+        path = written.write(found.as_result(), results)
+        console.print(f"result written to {path}", soft_wrap=True)
 
 
 @app.command()

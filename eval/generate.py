@@ -1,16 +1,17 @@
-"""What the model is asked for a HumanEval problem, and where its answer ends.
+"""What the model is asked for a problem, and where its answer to a HumanEval problem ends.
 
-A problem is a hole at the end of a file: the prompt above, nothing known below. It is rendered by the same
-`render` that serves a keystroke, with no deadline and no threshold. The prompt keeps its trailing newline:
-without it the model must first write one, which training has shown it only inside longer tokens.
+A HumanEval problem is a hole at the end of a file: the prompt above, nothing known below. It is rendered by
+the same `render` that serves a keystroke, with no deadline and no threshold. The prompt keeps its trailing
+newline: without it the model must first write one, which training has shown it only inside longer tokens.
 
-Not here: running the answer (sandbox.py), keeping it (humaneval.py).
+Not here: running the answer (sandbox.py), keeping it (answers.py), holes with text behind (infilling.py).
 """
 
 from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -50,7 +51,7 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One answer. `raw` is all that the model wrote, `truncated` the function body of it, which is executed.
+    """One answer. `raw` is all that the model wrote, `truncated` the part of it that the problem asked for.
 
     `logprob` is the engine's, natural logarithm; `prompt_cut` says that the window could not hold the whole
     prompt; `seconds` wall time.
@@ -149,9 +150,35 @@ def seed_of(base: int, task_id: str, sample: int) -> int:
 
 
 def complete(engine: Engine, problem: Problem, sampling: Sampling, sample: int = 0) -> Sample:
-    """Ask the engine for answer number `sample` to a problem.
+    """Ask the engine for answer number `sample` to a HumanEval problem. Raises as `answer`."""
+    hole = Hole(path=PATH, language="python", prefix=problem.prompt, suffix="")
+    return answer(
+        engine,
+        hole,
+        sampling,
+        task_id=problem.task_id,
+        sample=sample,
+        stop=BodyEnd(problem.prompt),
+        truncate=lambda raw, _: raw[: body_end(problem.prompt, raw)],
+    )
 
-    Raises ConfigError when the window has no room for the prompt beside `max_tokens`.
+
+def answer(
+    engine: Engine,
+    hole: Hole,
+    sampling: Sampling,
+    *,
+    task_id: str,
+    sample: int = 0,
+    stop: BodyEnd | None = None,
+    truncate: Callable[[str, str], str],
+    with_memory: bool = False,
+) -> Sample:
+    """Ask the engine for answer number `sample` to the problem `task_id`, which is a hole.
+
+    `truncate` gets all that was written and the stop reason. `with_memory` lets the memory of the hole's own
+    file take part, as the server does. Raises ConfigError when the window has no room for the prompt beside
+    `max_tokens`.
     """
     tokenizer, window = engine.tokenizer, engine.release.window
     budget = window - sampling.max_tokens
@@ -160,9 +187,8 @@ def complete(engine: Engine, problem: Problem, sampling: Sampling, sample: int =
             f"--max-tokens {sampling.max_tokens} leaves no room for a prompt in a window of {window} tokens; "
             f"use at most {window - _SMALLEST_BUDGET}"
         )
-    hole = Hole(path=PATH, language="python", prefix=problem.prompt, suffix="")
     prompt = render(hole, tokenizer, budget)
-    stop = BodyEnd(problem.prompt)
+    engine.forget()  # or an answer would depend on the questions before it
     start = time.monotonic()
     completion = engine.generate(
         prompt,
@@ -170,16 +196,17 @@ def complete(engine: Engine, problem: Problem, sampling: Sampling, sample: int =
         stop=stop,
         temperature=sampling.temperature,
         top_p=sampling.top_p,
-        seed=seed_of(sampling.seed, problem.task_id, sample),
+        seed=seed_of(sampling.seed, task_id, sample),
+        memory=engine.remember(hole, prompt) if with_memory else None,
     )
     seconds = time.monotonic() - start
     # The engine may have cut at the stop already; what it showed to `stop` is what the model wrote.
-    raw = stop.seen if len(stop.seen) > len(completion.text) else completion.text
+    raw = stop.seen if stop is not None and len(stop.seen) > len(completion.text) else completion.text
     return Sample(
-        task_id=problem.task_id,
+        task_id=task_id,
         sample=sample,
         raw=raw,
-        truncated=raw[: body_end(problem.prompt, raw)],
+        truncated=truncate(raw, completion.stop_reason),
         stop_reason=completion.stop_reason,
         tokens=completion.tokens,
         logprob=completion.logprob,

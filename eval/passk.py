@@ -83,14 +83,16 @@ def bootstrap(values: Sequence[float], *, seed: int = 0, resamples: int = _RESAM
 def estimate(tallies: Sequence[Tally], k: int, *, seed: int = 0) -> Estimate:
     """Mean pass@k over problems: Wilson interval for one sample a problem, else bootstrap over problems.
 
+    Where the estimate is 0 or 1 the bootstrap would give no interval at all, so there it is Wilson's too, as
+    if a problem had been tried once: wider than need be, and honest about what no problem shows.
     Raises ConfigError when a problem has fewer than k samples or there is no problem at all.
     """
     if not tallies:
         raise ConfigError("there is no problem to estimate pass@k from")
     values = [pass_at_k(tally.samples, tally.passed, k) for tally in tallies]
     mean = math.fsum(values) / len(values)
-    if all(tally.samples == 1 for tally in tallies):
-        low, high = wilson(sum(tally.passed for tally in tallies), len(tallies))
+    if all(tally.samples == 1 for tally in tallies) or mean in (0.0, 1.0):
+        low, high = wilson(round(mean * len(tallies)), len(tallies))
         return Estimate(k=k, value=mean, low=low, high=high, method="wilson")
     low, high = bootstrap(values, seed=seed)
     # Quantiles and mean are rounded apart; an estimate outside its own interval would look like a bug.

@@ -25,7 +25,7 @@ from model.errors import DataError
 from model.fim import Snippet
 
 PINNED = Path(__file__).parent / "pinned_positions.json"
-_OPEN_FILES = 3
+OPEN_FILES = 3  # beside the one that is asked in
 _SHORTEST_FILE = 400  # characters
 
 
@@ -78,16 +78,18 @@ def _draw_files(texts: dict[str, str], language: str, count: int, rng: random.Ra
             if len(snippet.text) < _SHORTEST_FILE or drawn >= count:
                 continue
             places = cursors.draw(snippet.text, language, rng, cursors.MODES)[: count - drawn]
-            beside = [one.path for one in cursors.others(snippet.path, snippets, rng, _OPEN_FILES)]
-            entry = found.setdefault(
-                snippet.path,
-                {"path": snippet.path, "sha256": _sha256(snippet.text), "beside": beside, "at": []},
-            )
+            beside = [one.path for one in cursors.others(snippet.path, snippets, rng, OPEN_FILES)]
+            entry = found.setdefault(snippet.path, file_entry(snippet.path, snippet.text, beside))
             known = {tuple(place) for place in entry["at"]}
             new = [(place.mode, place.start, place.end) for place in places]
             entry["at"] += [list(place) for place in new if place not in known]
             drawn += sum(place not in known for place in new)
     return [found[path] for path in sorted(found) if found[path]["at"]]
+
+
+def file_entry(path: str, text: str, beside: Sequence[str]) -> dict[str, Any]:
+    """A file as it is pinned, with no position yet."""
+    return {"path": path, "sha256": _sha256(text), "beside": list(beside), "at": []}
 
 
 def read(path: Path, manifest: Manifest, cache: Path, split: str) -> list[PinnedProject]:

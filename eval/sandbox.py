@@ -56,6 +56,16 @@ class Limits:
     open_files: int = 64
     output_bytes: int = 4096  # kept for the detail of a crash; more is read and dropped
 
+    @classmethod
+    def of_cpu(cls, seconds: float) -> Limits:
+        """Limits by which the CPU time decides, so that a busy machine changes no verdict.
+
+        The wall time, four times as long, is for programs that wait.
+        """
+        if not 0 < seconds < math.inf:
+            raise ConfigError(f"a time limit of {seconds} seconds is out of range; use more than 0")
+        return cls(wall_seconds=4 * seconds, cpu_seconds=math.ceil(seconds))
+
     def __post_init__(self) -> None:
         if not 0 < self.wall_seconds < math.inf:
             raise ConfigError(f"a time limit of {self.wall_seconds} seconds is out of range; use more than 0")

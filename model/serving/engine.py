@@ -109,6 +109,15 @@ class Engine:
         """Encode a text that memories will hold, so that the first request with it need not."""
         self.encoder.encode_standing(text)
 
+    def forget(self) -> None:
+        """Answer the next request as if it were the first.
+
+        Where 8 bits round a chunk of the prompt by one scale, an answer depends on what was kept from the
+        requests before: a measurement must not.
+        """
+        with self._one_request():
+            self._session.forget()
+
     def generate(
         self,
         prompt: Prompt,

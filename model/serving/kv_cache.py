@@ -46,6 +46,11 @@ class KVCache:
     def __len__(self) -> int:
         return len(self._memories)
 
+    def clear(self) -> None:
+        """Forget what all memories hold."""
+        for memory in self._memories:
+            memory.tokens.clear()
+
     def turn_to(self, prompt: Sequence[int]) -> int:
         """Make the best memory for the prompt the current one; returns how much of the prompt it holds.
 

@@ -130,6 +130,10 @@ class Session:
         self.rewind(length)
         return length
 
+    def forget(self) -> None:
+        """Forget all that was read, in every memory."""
+        self._cache.clear()
+
     def rewind(self, length: int) -> None:
         """Forget all tokens from `length` on."""
         tokens = self._cache.current.tokens

@@ -18,6 +18,10 @@ class FakeCompletion:
 class FakeRelease:
     folder: Path
     window: int
+    name: str = "fake"
+    parameters: int = 0
+    curve: tuple = ()
+    memory: object = None
 
 
 class FakeEngine:
@@ -25,11 +29,18 @@ class FakeEngine:
 
     def __init__(self, tokenizer, answer, release):
         self.tokenizer, self.answer, self.release = tokenizer, answer, release
-        self.prompts, self.seeds = [], []
+        self.prompts, self.seeds, self.memories, self.forgotten = [], [], [], 0
 
-    def generate(self, prompt, *, max_tokens, stop=None, temperature=0.0, top_p=1.0, seed=None):
+    def forget(self):
+        self.forgotten += 1
+
+    def remember(self, hole, prompt):
+        return "memory of", hole
+
+    def generate(self, prompt, *, max_tokens, stop=None, temperature=0.0, top_p=1.0, seed=None, memory=None):
         self.prompts.append(prompt)
         self.seeds.append(seed)
+        self.memories.append(memory)
         answer = self.answer(self.tokenizer.decode(prompt.tokens) + prompt.pending)
         for length in range(1, min(len(answer), max_tokens) + 1):
             cut = stop(answer[:length]) if stop else None

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from eval.bits import measure
+from eval.bits import measure, measure_texts
 from model.errors import DataError
 from model.shards import MANIFEST, shard_name, write_shard
 from model.tokenizer import Tokenizer
@@ -54,3 +54,18 @@ def test_shards_that_do_not_fit_the_model_are_refused(data: Path, tokenizer: Tok
     other = Tokenizer.train(lambda: iter(["a b c"]), vocabulary=300)
     with pytest.raises(DataError, match="belong to another tokenizer"):
         measure(Uniform(other), data)  # type: ignore[arg-type]
+
+
+def test_the_same_bytes_are_scored_whatever_the_tokenizer(
+    tokenizer: Tokenizer, source_texts: list[str]
+) -> None:
+    texts = [(f"{n}.py", text) for n, text in enumerate(sorted(source_texts, key=len)[-4:])]
+    bytewise = Tokenizer.train(lambda: iter(["x"]), vocabulary=272)
+    found = [measure_texts(Uniform(one, window=2000), texts) for one in (tokenizer, bytewise)]  # type: ignore[arg-type]
+    assert found[0].bytes == found[1].bytes
+    assert found[0].tokens < found[1].tokens
+    assert found[1].value == pytest.approx(8)  # a byte a token
+    assert found[0].rows == 4
+    # Where the window is too small for a piece, all of it is scored nevertheless.
+    narrow = measure_texts(Uniform(bytewise, window=100), texts)  # type: ignore[arg-type]
+    assert (narrow.bytes, narrow.tokens, narrow.value) == (found[1].bytes, found[1].tokens, pytest.approx(8))

@@ -4,9 +4,9 @@ import json
 import pytest
 from rich.console import Console
 
-from eval import humaneval, problems
+from eval import answers, humaneval, judging, problems
 from eval.generate import Sampling
-from eval.sandbox import Limits
+from eval.sandbox import Limits, Verdict
 from model.errors import ConfigError, DataError
 
 PROBLEMS = problems.load()
@@ -69,8 +69,9 @@ def test_several_samples(fake_engine, tmp_path):
     sampling = Sampling(samples=4, temperature=0.8, max_tokens=900)
     result = evaluate(engine, tmp_path / "out", sampling=sampling, ks=(1, 4), limit=2)
     assert [found["value"] for found in result["pass_at_k"]] == [0.5, 1.0]
-    assert {found["method"] for found in result["pass_at_k"]} == {"bootstrap"}
+    assert [found["method"] for found in result["pass_at_k"]] == ["bootstrap", "wilson"]
     assert len(set(engine.seeds)) == 8
+    assert engine.forgotten == 8  # no answer depends on the one before
 
 
 def test_a_killed_run_goes_on(fake_engine, tmp_path):
@@ -103,7 +104,7 @@ def test_a_run_killed_at_its_first_line_starts_over(fake_engine, tmp_path, left)
     path.parent.mkdir()
     path.write_bytes(left)
     assert evaluate(fake_engine(reference), tmp_path / "out", limit=1)["passed"] == 1
-    assert lines(path)[0]["format"] == humaneval.FORMAT
+    assert lines(path)[0]["format"] == answers.FORMAT
 
 
 def test_other_settings_are_refused_in_a_sentence(fake_engine, tmp_path):
@@ -154,3 +155,33 @@ def test_the_default_folder_names_the_model(fake_engine, tmp_path, monkeypatch):
     evaluate(engine, None, limit=1)
     checksum = humaneval.model_checksum(engine)
     assert (tmp_path / "runs" / "humaneval" / checksum[:12] / "result.json").is_file()
+
+
+def test_greedy_and_drawn_answers_of_a_model_are_kept_apart(fake_engine, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    engine = fake_engine(reference)
+    greedy = evaluate(engine, None, limit=1)
+    drawn = evaluate(
+        engine, None, limit=1, sampling=Sampling(samples=2, temperature=0.4, max_tokens=900), ks=(1, 2)
+    )
+    folders = sorted(path.name.partition("-")[2] for path in (tmp_path / "runs" / "humaneval").iterdir())
+    assert folders == ["", "n2-t0.4"]
+    results = [humaneval.as_result(one, engine) for one in (greedy, drawn)]
+    assert [one.kind for one in results] == ["humaneval-greedy", "humaneval-drawn"]
+    (both,) = [one for one in results[1].figures if one.name == "pass@2"]
+    assert (both.value, both.n, both.where) == (1.0, 1, {"samples": "2", "temperature": "0.4"})
+    assert results[0].model.checksum == humaneval.model_checksum(engine)
+
+
+def test_equal_answers_run_once(fake_engine, tmp_path, monkeypatch):
+    ran = []
+
+    def counted(program, *, tests, limits):
+        ran.append(program)
+        return Verdict(passed=True, outcome="passed", detail="", seconds=0.0)
+
+    monkeypatch.setattr(judging, "run_program", counted)
+    sampling = Sampling(samples=5, temperature=0.4, max_tokens=900)
+    result = evaluate(fake_engine(reference), tmp_path / "out", sampling=sampling, limit=2)
+    assert len(ran) == 2
+    assert (result["samples"], result["passed"]) == (10, 10)

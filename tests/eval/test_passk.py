@@ -86,6 +86,14 @@ def test_estimate_chooses_the_method():
     assert several.low <= several.value <= several.high
 
 
+@pytest.mark.parametrize("passed", [0, 20])
+def test_what_all_problems_share_still_has_an_interval(passed):
+    found = estimate([Tally(samples=20, passed=passed)] * 164, 10)
+    assert found.method == "wilson"
+    assert (found.low, found.high) == wilson(164 if passed else 0, 164)
+    assert found.low < found.high
+
+
 def test_estimate_of_nothing_is_refused():
     with pytest.raises(ConfigError, match="no problem"):
         estimate([], 1)

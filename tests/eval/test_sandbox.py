@@ -366,3 +366,11 @@ def test_the_child_imports_the_standard_library_only():
 
 def test_the_limits_of_the_sandbox_are_stated():
     assert "not a security boundary" in " ".join(NOT_PROTECTED.split())
+
+
+def test_the_cpu_and_not_the_clock_decides_how_long_a_program_may_run():
+    limits = Limits.of_cpu(1)
+    assert run("import time\ntime.sleep(1.2)\n", limits=limits).outcome == "passed"
+    assert run("while True:\n    pass\n", limits=limits).detail == "used more than 1 s of CPU"
+    with pytest.raises(ConfigError, match="use more than 0"):
+        Limits.of_cpu(0)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ import pytest
 from model.errors import ModelError
 from model.fim import Hole, Prompt, render
 from model.serving.engine import Engine
+from model.serving.release import default_folder
 from model.serving.session import CHUNK
 
 
@@ -51,6 +54,28 @@ def after(tokenizer, tokens, pending: str = "") -> str:
     data = tokenizer.decode_bytes(tokens)
     assert data.startswith(pending.encode())
     return UNFINISHED.sub(b"", data[len(pending.encode()) :]).decode("utf-8", errors="replace")
+
+
+def test_after_forgetting_an_answer_does_not_depend_on_the_questions_before() -> None:
+    """The release that ships rounds a chunk of a prompt by one scale: what is kept moves the chunks."""
+    engine = Engine.load(default_folder())
+    text = Path(__file__).read_text(encoding="utf-8")
+    questions = [
+        render(Hole(path="a.py", language="python", prefix=text[:end], suffix=""), engine.tokenizer, 400)
+        for end in range(700, 2200, 150)
+    ]
+
+    def answers(order: Sequence[int]) -> dict[int, tuple[str, float]]:
+        found = {}
+        for number in order:
+            engine.forget()
+            completion = engine.generate(questions[number], max_tokens=24)
+            found[number] = completion.text, completion.logprob
+            assert completion.reused == 0
+        return found
+
+    numbers = range(len(questions))
+    assert answers(numbers) == answers(list(reversed(numbers)))
 
 
 @pytest.mark.parametrize("start", [0, 30, 60, 90, 120])
