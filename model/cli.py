@@ -57,6 +57,18 @@ def train(
     optimizer: Annotated[str | None, typer.Option(help="muon or adamw; the preset's when not given.")] = None,
     rate: Annotated[float, typer.Option(help="Factor on the preset's learning rates.")] = 1.0,
     compile: Annotated[bool | None, typer.Option(help="Compile with torch.compile.")] = None,  # noqa: A002
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Any setting of the preset, such as ema=0.999, end_weight=2, dropout=0.1, weight_decay=0.1, "
+            "last_phase=0.1, fake_quantize=0.05, layers=6. May be given many times.",
+        ),
+    ] = None,
+    parallel: Annotated[
+        str, typer.Option(help="How torchrun's processes share the work: ddp (copies) or fsdp (shards).")
+    ] = "none",
     new_data: Annotated[
         bool, typer.Option("--new-data", help="Go on with other shards of the same tokenizer.")
     ] = False,
@@ -64,29 +76,35 @@ def train(
     """Train a model on token shards. Stop it at any time: the same command goes on where it was.
 
     Example: tabwright train --data runs/corpus/shards --out runs/train --preset cpu --steps 3000
+
+    With a recipe: tabwright train --set ema=0.998 --set last_phase=0.15 --set end_weight=2
+
+    On other shards: tabwright train --data runs/corpus2/shards --out runs/train --new-data
+
+    On two GPUs, or two processes: torchrun --nproc-per-node 2 tabwright.py train --parallel ddp
+
+    With sharded weights: torchrun --nproc-per-node 2 tabwright.py train --preset gpu --parallel fsdp
     """
     _needs_extra()
     from dataclasses import replace
 
-    from rich.console import Console
-
     from model.errors import ConfigError
     from model.training.config import preset as named
-    from model.training.loop import train as run
+    from model.training.config import with_settings
 
     config = named(preset, steps)
-    if optimizer is not None:
-        if optimizer not in ("muon", "adamw"):
-            raise ConfigError(f"there is no optimizer {optimizer!r}; use muon or adamw")
-        config = replace(config, optimizer=optimizer)  # type: ignore[arg-type]
     if not 0 < rate <= 100:
         raise ConfigError(f"--rate {rate} is out of range; use a factor above 0, such as 0.5")
+    config = with_settings(config, settings or [])
+    if optimizer is not None:
+        config = replace(config, optimizer=optimizer)  # type: ignore[arg-type]  # checked there
     config = replace(config, muon_lr=config.muon_lr * rate, adamw_lr=config.adamw_lr * rate)
     if compile is not None:
         config = replace(config, compile=compile)
-    console = Console()
-    folder = run(config, data, out, new_data=new_data, console=console)
-    console.print(f"checkpoint: {folder}")
+
+    from model.training.loop import train as run
+
+    run(config, data, out, new_data=new_data, parallel=parallel)
 
 
 def _needs_extra(*more: str) -> None:

@@ -19,6 +19,7 @@ from model.errors import DataError
 from model.writing import replacing
 
 MANIFEST = "manifest.json"
+FUNCTIONS = "functions"  # the split of function tasks, for a last phase of training
 Rows = npt.NDArray[np.uint16]
 
 

@@ -1,20 +1,25 @@
 """Optimisers: Muon for the hidden matrices, AdamW for embeddings and norms; or AdamW for all.
 
 Muon (Jordan et al. 2024) orthogonalises each matrix's momentum by Newton-Schulz iteration. `torch.optim.Muon`
-iterates in bfloat16, which a CPU without bf16 instructions emulates fifty times slower than float32; there,
-`FloatMuon` does the same in float32.
+does where it can: it iterates in bfloat16, which a CPU without bf16 instructions emulates fifty times slower
+than float32, and it needs whole matrices. `WholeMuon` does the same in either type, and gathers what is
+sharded: each process keeps its shard of the momentum, gathers a matrix's update, orthogonalises it like
+every other process and applies the rows that are its own. Work that is done by all alike costs little beside
+forward and backward, and keeps the processes at the same weights.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 import torch
 from transformers import LlamaForCausalLM
 
 from model.training.config import TrainConfig
+from model.training.distributed import cut_like, whole
 
 _A, _B, _C = 3.4445, -4.7750, 2.0315  # Jordan's quintic: steepest at zero
 
@@ -30,8 +35,8 @@ def orthogonalised(matrix: torch.Tensor, steps: int = 5) -> torch.Tensor:
     return narrow
 
 
-class FloatMuon(torch.optim.Optimizer):
-    """Muon in float32, update for update like `torch.optim.Muon` with its defaults."""
+class WholeMuon(torch.optim.Optimizer):
+    """Muon on whole or sharded matrices, update for update like `torch.optim.Muon` with its defaults."""
 
     def __init__(
         self,
@@ -41,10 +46,12 @@ class FloatMuon(torch.optim.Optimizer):
         weight_decay: float,
         momentum: float,
         nesterov: bool,
+        iterate_in: torch.dtype = torch.float32,
     ) -> None:
         super().__init__(
             params, {"lr": lr, "weight_decay": weight_decay, "momentum": momentum, "nesterov": nesterov}
         )
+        self._dtype = iterate_in
 
     @torch.no_grad()
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
@@ -60,10 +67,15 @@ class FloatMuon(torch.optim.Optimizer):
                 update = weight.grad.lerp(buffer, group["momentum"]) if group["nesterov"] else buffer
                 rows, columns = weight.shape
                 weight.mul_(1 - group["lr"] * group["weight_decay"])
-                weight.add_(orthogonalised(update), alpha=-group["lr"] * math.sqrt(max(1.0, rows / columns)))
+                whole_update = orthogonalised(whole(update).to(self._dtype)).to(weight.dtype)
+                weight.add_(
+                    cut_like(whole_update, weight), alpha=-group["lr"] * math.sqrt(max(1.0, rows / columns))
+                )
 
 
-def create(network: LlamaForCausalLM, config: TrainConfig, *, bfloat16: bool) -> list[torch.optim.Optimizer]:
+def create(
+    network: LlamaForCausalLM, config: TrainConfig, *, bfloat16: bool, sharded: bool = False
+) -> list[torch.optim.Optimizer]:
     """One or two optimisers; each group remembers its peak rate as `peak`."""
     matrices: list[torch.Tensor] = []
     others: list[torch.Tensor] = []
@@ -81,7 +93,9 @@ def create(network: LlamaForCausalLM, config: TrainConfig, *, bfloat16: bool) ->
         )
     ]
     if matrices:
-        kind = torch.optim.Muon if bfloat16 else FloatMuon
+        kind: Callable[..., torch.optim.Optimizer] = torch.optim.Muon
+        if sharded or not bfloat16:
+            kind = partial(WholeMuon, iterate_in=torch.bfloat16 if bfloat16 else torch.float32)
         found.append(
             kind(matrices, lr=config.muon_lr, weight_decay=config.weight_decay, momentum=0.95, nesterov=True)
         )
@@ -91,14 +105,33 @@ def create(network: LlamaForCausalLM, config: TrainConfig, *, bfloat16: bool) ->
     return found
 
 
-def load(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+def state(optimizer: torch.optim.Optimizer) -> dict[str, Any]:
+    """The state with whole tensors, as one process alone would have it; all processes must ask."""
+    saved = optimizer.state_dict()
+    moments = {
+        index: {k: whole(v) if isinstance(v, torch.Tensor) else v for k, v in found.items()}
+        for index, found in saved["state"].items()
+    }
+    return {**saved, "state": moments}
+
+
+def load(optimizer: torch.optim.Optimizer, saved: dict[str, Any]) -> None:
     """Take over the moments of a saved state, and keep the settings of this run and this kind of optimiser.
 
-    A run that began in float32 can so go on where bfloat16 is fast, and with other learning rates.
+    A run that began in float32 can so go on where bfloat16 is fast, with other learning rates, and sharded
+    otherwise.
     """
-    own = [{k: v for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
-    optimizer.load_state_dict(state)
-    for group, mine in zip(optimizer.param_groups, own, strict=True):
+    settings = [{k: v for k, v in group.items() if k != "params"} for group in optimizer.param_groups]
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    moments = {
+        index: {
+            k: cut_like(v, weights[index]) if isinstance(v, torch.Tensor) and v.ndim else v
+            for k, v in found.items()
+        }
+        for index, found in saved["state"].items()
+    }
+    optimizer.load_state_dict({**saved, "state": moments})
+    for group, mine in zip(optimizer.param_groups, settings, strict=True):
         group.update(mine)
 
 

@@ -1,10 +1,10 @@
-"""The float32 Muon is torch's Muon."""
+"""The Muon that is at home everywhere is torch's Muon."""
 
 from __future__ import annotations
 
 import torch
 
-from model.training.optim import FloatMuon, load, orthogonalised
+from model.training.optim import WholeMuon, load, orthogonalised
 
 
 def test_the_update_is_nearly_orthogonal() -> None:
@@ -14,13 +14,13 @@ def test_the_update_is_nearly_orthogonal() -> None:
         assert 0.3 < values.min() <= values.max() < 1.4
 
 
-def test_float_muon_steps_as_torchs_muon_does() -> None:
+def test_our_muon_steps_as_torchs_muon_does() -> None:
     """Against the reference, which iterates in bfloat16: equal up to its rounding."""
     torch.manual_seed(0)
     start = torch.randn(48, 16)
     gradients = [torch.randn(48, 16) for _ in range(4)]
     ends = []
-    for kind in (FloatMuon, torch.optim.Muon):
+    for kind in (WholeMuon, torch.optim.Muon):
         weight = torch.nn.Parameter(start.clone())
         optimizer = kind([weight], lr=0.1, weight_decay=0.1, momentum=0.95, nesterov=True)
         for gradient in gradients:
@@ -34,7 +34,7 @@ def test_a_float_run_goes_on_with_torchs_muon() -> None:
     """As when a run begun on such a CPU goes on on a GPU; its own rate is kept, the momentum taken over."""
     weight = torch.nn.Parameter(torch.randn(8, 4))
     settings = {"weight_decay": 0.1, "momentum": 0.95, "nesterov": True}
-    old = FloatMuon([weight], lr=0.1, **settings)
+    old = WholeMuon([weight], lr=0.1, **settings)
     weight.grad = torch.randn(8, 4)
     old.step()
     new = torch.optim.Muon([weight], lr=0.05, **settings)
