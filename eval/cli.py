@@ -12,6 +12,7 @@ import typer
 
 from eval import heldout_cli
 from eval.bench.cli import app as bench
+from eval.experiments.cli import experiment
 
 app = typer.Typer(
     no_args_is_help=True, help="Measure a model: benchmarks on this machine, figures with intervals."
@@ -20,6 +21,7 @@ app.add_typer(bench, name="bench")
 app.command()(heldout_cli.heldout)
 app.command()(heldout_cli.heldout_positions)
 app.command()(heldout_cli.report)
+app.command()(experiment)
 
 
 @app.callback()
