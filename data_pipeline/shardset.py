@@ -29,10 +29,9 @@ from data_pipeline.engines import Engine
 from data_pipeline.manifest import Manifest
 from data_pipeline.progress import Progress
 from data_pipeline.store import read_lengths
-from model.shards import MANIFEST, shard_name, write_shard
+from model.shards import FUNCTIONS, MANIFEST, shard_name, write_shard
 from model.tokenizer import Tokenizer
 
-FUNCTIONS = "functions"
 _SHARD = re.compile(rf"(train|validation|test|{FUNCTIONS})-\d{{3}}\.(npy|json)(\.partial)?\Z")
 Numbers = npt.NDArray[np.int64]
 

@@ -111,7 +111,7 @@ class Objective(nn.Module):
         losses = functional.cross_entropy(
             functional.linear(x_ND, weight).float(), targets_N, reduction="none"
         )
-        return losses @ weights_N, counted_N.sum()
+        return (losses * weights_N).sum(), counted_N.sum()
 
 
 def last_hidden(network: LlamaForCausalLM, ids_BT: torch.Tensor) -> torch.Tensor:  # noqa: N803
@@ -149,16 +149,19 @@ class _HeadLoss(torch.autograd.Function):
         vocabulary = torch.arange(len(weight_VD), device=x_ND.device)
         chunks = (torch.split(tensor, _CHUNK) for tensor in (x_ND, targets_N, weights_N))
         for x, targets, weights in zip(*chunks, strict=True):
-            logits = x @ weight_VD.T
+            logits = (x @ weight_VD.T).float()  # bfloat16 under autocast
             widest = logits.amax(-1, keepdim=True)
             powers = (logits - widest).exp()
             sums = powers.sum(-1, keepdim=True)
             hits = vocabulary == targets[:, None]
             own = torch.where(hits, logits, 0).sum(-1)
-            total = total + (sums.log() + widest)[:, 0].sub(own) @ weights
+            total = total + ((sums.log() + widest)[:, 0].sub(own) * weights).sum()  # `@` would be in bfloat16
             gradient = (powers / sums - hits.float()) * weights[:, None]
             x_gradients.append(gradient @ weight_VD)
-            weight_gradient = weight_gradient.addmm(gradient.T, x)
+            if torch.is_autocast_enabled("cpu"):  # a sum of chunks in bfloat16 would lose most of them
+                weight_gradient = weight_gradient + (gradient.T @ x).float()
+            else:
+                weight_gradient = weight_gradient.addmm(gradient.T, x)
         ctx.save_for_backward(torch.cat(x_gradients), weight_gradient)
         return total
 

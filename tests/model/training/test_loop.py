@@ -17,7 +17,6 @@ from model.errors import ConfigError, DataError, ModelError
 from model.shards import FUNCTIONS, MANIFEST, read_manifest, shard_name, write_shard
 from model.tokenizer import Tokenizer
 from model.training import loop, metrics, plot, spikes, utilization
-from model.training.batches import Batches
 from model.training.config import TrainConfig, toy
 
 QUIET = Console(quiet=True)
@@ -316,15 +315,6 @@ def test_micro_batches_change_nothing_but_rounding(shards: Path, tmp_path: Path)
     one = _weights(loop.train(_config(3), shards, tmp_path / "one", console=QUIET))
     two = _weights(loop.train(_config(3, micro_rows=2), shards, tmp_path / "two", console=QUIET))
     assert all(torch.allclose(one[n], two[n], atol=1e-4) for n in one)
-
-
-def test_rows_come_in_order_and_then_reshuffled(shards: Path) -> None:
-    batches = Batches(shards, batch_rows=4, seed=0)
-    first = [batches.at(i) for i in range(batches.rows // 4)]
-    rows = np.load(shards / shard_name("train", 0))
-    assert torch.equal(first[0], torch.from_numpy(rows[:4].astype(np.int64)))
-    later = Batches(shards, batch_rows=4, seed=0).at(batches.rows // 4 + 1)
-    assert not torch.equal(later, first[1])
 
 
 def test_what_does_not_fit_is_named(shards: Path, tmp_path: Path) -> None:

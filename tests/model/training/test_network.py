@@ -61,6 +61,23 @@ def test_loss_and_gradients_are_the_stock_networks(toy, rows, end_weight) -> Non
         assert close < 1e-5, name
 
 
+def test_in_bfloat16_loss_and_head_are_added_in_float32(toy, rows, monkeypatch) -> None:
+    """Where a sum over chunks were rounded each time, more chunks would lose more."""
+    monkeypatch.setattr(network, "_CHUNK", 8)
+    with torch.autocast("cpu", torch.bfloat16):
+        ours, _ = network.Objective(toy, PAD)(rows)
+        stock = _stock(toy, rows)
+        with torch.no_grad():
+            evaluated, _ = network.Objective(toy, PAD)(rows)
+    exact = _gradients(toy, _stock(toy, rows))["model.embed_tokens.weight"]
+    lost = [
+        float((_gradients(toy, loss)["model.embed_tokens.weight"] - exact).norm()) for loss in (ours, stock)
+    ]
+    assert lost[0] < 1.1 * lost[1]
+    assert float(ours.detach()) == pytest.approx(float(stock.detach()), rel=1e-4)
+    assert float(evaluated) == pytest.approx(float(stock.detach()), rel=1e-4)
+
+
 def test_evaluation_computes_what_training_does(toy, rows) -> None:
     objective = network.Objective(toy, PAD)
     trained, _ = objective(rows)
