@@ -50,7 +50,7 @@ def bits(
     from rich.progress import track
 
     from eval.bits import measure
-    from eval.humaneval import model_checksum
+    from eval.results import model_checksum
     from model.errors import ConfigError
     from model.serving.engine import Engine
 

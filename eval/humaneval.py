@@ -28,10 +28,9 @@ from eval.answers import SampleFile, gather
 from eval.generate import Sampling, complete
 from eval.judging import Trial, execute, write_lines
 from eval.problems import Problem
-from eval.results import Figure, Result, model_of
+from eval.results import Figure, Result, model_checksum, model_of
 from eval.sandbox import OUTCOMES, Limits, Verdict
 from model.errors import ConfigError
-from model.serving.release import META, file_sha256
 
 if TYPE_CHECKING:  # checking the harness needs no runtime
     from model.serving.engine import Engine
@@ -44,11 +43,6 @@ class Answer:
     problem: Problem
     sample: int
     completion: str
-
-
-def model_checksum(engine: Engine) -> str:
-    """Hex SHA-256 of the release's meta.json, which in turn lists the checksum of every other file."""
-    return file_sha256(engine.release.folder / META)
 
 
 def score(

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eval import memory_gates
-from eval.humaneval import model_checksum
 from eval.memory_gates import Answer
 from eval.positions import PinnedFile, PinnedProject
+from eval.results import model_checksum
 from model import fim
 from model.cursors import Cursor
 from model.fim import Snippet

@@ -84,14 +84,19 @@ def figure(name: str, found: Interval, **where: str) -> Figure:
     return Figure(name=name, value=found.value, low=found.low, high=found.high, n=found.n, where=where)
 
 
-def model_of(engine: Engine) -> Model:
-    """The model that an engine serves."""
+def model_checksum(engine: Engine) -> str:
+    """Hex SHA-256 of the release's meta.json, which in turn lists the checksum of every other file."""
     from model.serving.release import META, file_sha256
 
+    return file_sha256(engine.release.folder / META)
+
+
+def model_of(engine: Engine) -> Model:
+    """The model that an engine serves."""
     release = engine.release
     return Model(
         name=release.name,
-        checksum=file_sha256(release.folder / META),
+        checksum=model_checksum(engine),
         parameters=release.parameters,
         curve=release.curve,
     )

@@ -6,6 +6,7 @@ from rich.console import Console
 
 from eval import answers, humaneval, judging, problems
 from eval.generate import Sampling
+from eval.results import model_checksum
 from eval.sandbox import Limits, Verdict
 from model.errors import ConfigError, DataError
 
@@ -41,7 +42,7 @@ def test_from_prompts_to_result(fake_engine, tmp_path):
     assert (result["problems"], result["samples"], result["passed"]) == (3, 3, 2)
     assert result["pass_at_k"][0]["value"] == pytest.approx(2 / 3)
     assert result["pass_at_k"][0]["method"] == "wilson"
-    assert result["model"] == humaneval.model_checksum(engine)
+    assert result["model"] == model_checksum(engine)
     assert sum(result["outcomes"].values()) == 3
     assert result["settings"]["sampling"]["max_tokens"] == 900
     assert json.loads((tmp_path / "out" / "result.json").read_text()) == result
@@ -153,7 +154,7 @@ def test_the_default_folder_names_the_model(fake_engine, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     engine = fake_engine(reference)
     evaluate(engine, None, limit=1)
-    checksum = humaneval.model_checksum(engine)
+    checksum = model_checksum(engine)
     assert (tmp_path / "runs" / "humaneval" / checksum[:12] / "result.json").is_file()
 
 
@@ -170,7 +171,7 @@ def test_greedy_and_drawn_answers_of_a_model_are_kept_apart(fake_engine, tmp_pat
     assert [one.kind for one in results] == ["humaneval-greedy", "humaneval-drawn"]
     (both,) = [one for one in results[1].figures if one.name == "pass@2"]
     assert (both.value, both.n, both.where) == (1.0, 1, {"samples": "2", "temperature": "0.4"})
-    assert results[0].model.checksum == humaneval.model_checksum(engine)
+    assert results[0].model.checksum == model_checksum(engine)
 
 
 def test_equal_answers_run_once(fake_engine, tmp_path, monkeypatch):
