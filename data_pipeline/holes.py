@@ -123,7 +123,7 @@ def kinds_and_examples(
                 nodes = sorted(syntax.nodes(tree), key=lambda node: (node.start, -node.end))
             span = _draw(chunk, nodes, config, rng)
             kind, start, end, ends = span.kind, chunk.start + span.start, chunk.start + span.end, True
-            at_line_end = document.text[end : end + 1] in ("", "\n")
+            at_line_end = kind == "whole-lines" or document.text[end : end + 1] in ("", "\n")
             if rng.random() < config.no_suffix and at_line_end and kind not in ("random", "finished"):
                 behind = end
         hole = Hole(

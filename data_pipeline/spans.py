@@ -22,7 +22,9 @@ from typing import Literal, get_args
 
 from model.syntax import HoleKind, Node
 
-SpanKind = Literal["random", "syntax", "line", "mid-line", "within-line", "block", "blank-line", "finished"]
+SpanKind = Literal[
+    "random", "syntax", "line", "mid-line", "within-line", "block", "blank-line", "whole-lines", "finished"
+]
 
 _SHORTEST_RANDOM = 2  # characters
 _TRIES = 4
@@ -33,13 +35,15 @@ _CLOSERS = {"(": ")", "[": "]", "{": "}"}
 # Of cursor-like spans. A middle that is empty stands behind a finished line only: the model must learn to say
 # nothing where nothing is missing, and nothing more than that, so there are few.
 _CURSORS: tuple[tuple[SpanKind, float], ...] = (
-    ("line", 0.25),
+    ("line", 0.2),
     ("mid-line", 0.25),
     ("within-line", 0.15),
-    ("block", 0.2),
+    ("block", 0.15),
     ("blank-line", 0.1),
+    ("whole-lines", 0.1),
     ("finished", 0.05),
 )
+_MORE_LINES = 0.3  # how often one whole line more is taken out
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +171,23 @@ def _blank_line(place: _Place, rng: random.Random) -> tuple[int, int] | None:
     return start, end
 
 
+def _whole_lines(place: _Place, rng: random.Random) -> tuple[int, int] | None:
+    """Whole lines with their ends, mostly one: who deleted them, or stands at a line's very start, asks so.
+
+    "Line-level" spans of Bavarian et al. 2022; what stands behind the hole begins with a line of its own, so
+    such a middle ends in a line end, which no other kind teaches.
+    """
+    line = _code_line(place, rng)
+    if line is None:
+        return None
+    first = bisect_left(place.lines, line[1], key=lambda span: span[1])
+    last = first
+    while rng.random() < _MORE_LINES and last + 2 < len(place.lines):
+        last += 1
+    start, end = place.lines[first][0], min(place.lines[last][1] + 1, len(place.text))
+    return (start, end) if place.text[start:end].strip() else None
+
+
 def _finished(place: _Place, rng: random.Random) -> tuple[int, int] | None:
     """Nothing, behind a whole line: there the answer is silence."""
     line = _code_line(place, rng)
@@ -179,6 +200,7 @@ _DRAW: dict[SpanKind, Callable[[_Place, random.Random], tuple[int, int] | None]]
     "within-line": _within_line,
     "block": _block,
     "blank-line": _blank_line,
+    "whole-lines": _whole_lines,
     "finished": _finished,
 }
 

@@ -153,7 +153,8 @@ class Plan:
     settings: Record = field(repr=False)
 
     def trials(self, only: Sequence[str] = ()) -> Iterator[Trial]:
-        """All trials in the order of their use: the base, each comparison with one seed, then further seeds.
+        """All trials in the order of their use: the base, the first variant of each comparison, their second
+        ones, and so on; then all again with further seeds. A plan that is stopped early has asked everything.
 
         `only` names comparisons; the base is always wanted. Raises ConfigError for a name that there is not.
         """
@@ -161,7 +162,12 @@ class Plan:
         if unknown := [name for name in only if name not in known]:
             raise ConfigError(f"the plan has no comparison {unknown[0]!r}; use {', '.join(known)}")
         chosen = [one for one in self.comparisons if not only or one.name in only]
-        variants = [(one.name, v) for one in chosen for v in (one.reference, *one.variants)]
+        ranked = [
+            (rank, one.name, variant)
+            for one in chosen
+            for rank, variant in [(0, one.reference), *enumerate(one.variants)]
+        ]
+        variants = [(name, variant) for _, name, variant in sorted(ranked, key=lambda item: item[0])]
         wanted = [(BASE, self.base, seed) for seed in self.base.seeds]
         for turn in range(max((len(v.seeds) for _, v in variants), default=0)):
             wanted += [(name, v, v.seeds[turn]) for name, v in variants if turn < len(v.seeds)]

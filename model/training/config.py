@@ -255,12 +255,14 @@ def continued(old: TrainConfig, new: TrainConfig, step: int, *, new_data: bool =
     """The config to resume with at `step`, with the same shards or new ones.
 
     What was on may be set otherwise, but not left out, which is how a forgotten option looks: the average of
-    the weights at any time, the last phase and the 8-bit phase until they begin. Raises ConfigError when a
-    field differs that may not.
+    the weights at any time, the cool-down, the last phase and the 8-bit phase until they begin. Raises
+    ConfigError when a field differs that may not.
     """
     free = _FREE | (_FREE_WITH_NEW_DATA if new_data else set())
     if new.ema:
         free |= {"ema"}
+    if step <= min(old.cooldown_start, new.cooldown_start):
+        free |= {"cooldown"}
     if new.last_phase and step <= min(old.last_phase_start, new.last_phase_start):
         free |= {"last_phase", "last_phase_share"}
     if new.fake_quantize and step <= min(old.fake_quantize_start, new.fake_quantize_start):

@@ -109,6 +109,16 @@ def test_who_stands_on_an_empty_line_wants_the_next_statement(many: list[tuple[s
         assert example.hole.suffix[:1] in ("", "\n")
 
 
+def test_whole_lines_are_taken_out_with_their_ends(many: list[tuple[str, FimExample]]) -> None:
+    whole = [e for kind, e in many if kind == "whole-lines"]
+    assert len(whole) > 10
+    for example in whole:
+        assert example.hole.prefix[-1:] in ("", "\n")
+        assert example.middle.strip()
+        assert example.middle.endswith("\n") or not example.hole.suffix
+    assert 0.5 < sum(e.middle.count("\n") == 1 for e in whole) / len(whole) < 0.9
+
+
 def test_an_editor_shows_text_behind_the_cursor_and_files_that_end_there(
     many: list[tuple[str, FimExample]],
 ) -> None:

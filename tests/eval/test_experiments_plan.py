@@ -27,7 +27,11 @@ def record() -> dict[str, Any]:
                 "name": "vocabulary",
                 "question": "How many?",
                 "seeds": [0, 1],
-                "variants": {"same": {"data": {"vocabulary": 512}}, "600": {"data": {"vocabulary": 600}}},
+                "variants": {
+                    "same": {"data": {"vocabulary": 512}},
+                    "600": {"data": {"vocabulary": 600}},
+                    "700": {"data": {"vocabulary": 700}},
+                },
             },
             {
                 "name": "epochs",
@@ -55,7 +59,7 @@ def test_the_plans_that_come_with_tabwright_are_sound() -> None:
         assert len(set(names)) == len(names)
 
 
-def test_the_base_comes_first_then_one_seed_of_everything_and_equal_settings_are_one_trial(
+def test_the_base_comes_first_then_one_variant_of_each_comparison_and_equal_settings_are_one_trial(
     tmp_path: Path,
 ) -> None:
     found = [(one.comparison, one.variant, one.seed) for one in read(tmp_path, record()).trials()]
@@ -63,10 +67,12 @@ def test_the_base_comes_first_then_one_seed_of_everything_and_equal_settings_are
         ("base", "base", 0),
         ("base", "base", 1),
         ("base", "base", 2),
-        ("vocabulary", "600", 0),
         ("epochs", "plain", 0),
         ("epochs", "decayed", 0),
+        ("vocabulary", "600", 0),
+        ("vocabulary", "700", 0),
         ("vocabulary", "600", 1),
+        ("vocabulary", "700", 1),
     ]
 
 

@@ -115,6 +115,11 @@ def test_a_phase_may_change_until_it_begins() -> None:
     for step, change in ((81, {"last_phase": 0.1}), (71, {"last_phase": 0.3}), (91, {"fake_quantize": 0.05})):
         with pytest.raises(ConfigError, match="the run was started with"):
             _changed(step, **change)
+    shorter = replace(toy(100), cooldown=0.4)
+    assert continued(shorter, replace(shorter, cooldown=0.2), step=60).cooldown_start == 80
+    for step, share in ((61, 0.2), (60, 0.5)):
+        with pytest.raises(ConfigError, match=f"started with cooldown=0.4, not {share}"):
+            continued(shorter, replace(shorter, cooldown=share), step)
     long = replace(toy(100), cooldown=0.0, last_phase=0.2)
     with pytest.raises(ConfigError, match="the last phase of 100 steps has begun"):
         continued(long, replace(long, steps=200), step=81)
