@@ -33,7 +33,7 @@ class HoleConfig:
 
     chunk_characters: int = 1500
     fim: float = 0.65
-    random_spans: float = 0.5
+    random_spans: float = 0.25
     syntax_nodes: float = 0.25
     longest_middle: int = 400  # characters, about ten lines: longer than anyone waits for
     no_suffix: float = 0.15  # of the holes that end with their line: nothing is written below yet

@@ -32,6 +32,7 @@ from data_pipeline.store import read_lengths
 from model.shards import FUNCTIONS, MANIFEST, shard_name, write_shard
 from model.tokenizer import Tokenizer
 
+_DRAWING = 2  # of how holes are drawn: one more makes shards anew, and leaves alone what was cleaned
 _SHARD = re.compile(rf"(train|validation|test|{FUNCTIONS})-\d{{3}}\.(npy|json)(\.partial)?\Z")
 Numbers = npt.NDArray[np.int64]
 
@@ -48,7 +49,7 @@ def pack_shards(
 ) -> dict[str, Any]:
     """Write all shards and their manifest; returns it."""
     tokenizer = Tokenizer.load(tokenizer_file)
-    key = steps.fingerprint("pack", clean_record["fingerprint"], tokenizer.sha256, asdict(config))
+    key = steps.fingerprint("pack", _DRAWING, clean_record["fingerprint"], tokenizer.sha256, asdict(config))
     whole_key = steps.fingerprint(key, manifest.name, manifest.sha256)
     if (found := steps.read_record(out / MANIFEST, whole_key)) is not None:
         progress.skip("pack")

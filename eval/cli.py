@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from eval import heldout_cli
+from eval import card_cli, heldout_cli
 from eval.bench.cli import app as bench
 from eval.experiments.cli import experiment
 
@@ -22,6 +22,7 @@ app.command()(heldout_cli.heldout)
 app.command()(heldout_cli.heldout_positions)
 app.command()(heldout_cli.report)
 app.command()(experiment)
+app.command()(card_cli.card)
 
 
 @app.callback()

@@ -43,6 +43,8 @@ _CARRIED = (
     "languages", "window", "neighbours", "tokenizer_sha256", "corpus", "recipe", "curve", "tokens_seen",
     "flops", "hardware", "split", "validation",
 )  # fmt: skip
+# The same, where training.json has them: models of others do not.
+_CARRIED_IF_KNOWN = ("weights", "seconds", "model_flop_utilization", "rollbacks")
 
 
 def export(
@@ -176,6 +178,7 @@ def _meta(
     created: str | None,
 ) -> dict[str, Any]:
     carried = {key: training[key] for key in _CARRIED}
+    carried |= {key: training[key] for key in _CARRIED_IF_KNOWN if key in training}
     corpus = dict(carried.pop("corpus"))
     licenses = corpus.pop("licenses")
     shapes = expected_shapes(architecture).values()

@@ -43,13 +43,20 @@ def keep(out: Path, step: int) -> None:
 
 
 def thinned(lines: Sequence[Line]) -> list[Line]:
-    """About forty lines of the curve, and all those with a validation, for the record."""
+    """About forty lines of the curve, and all those with a validation, for the record.
+
+    The training loss of each is the mean over the steps since the line before it: one batch tells little.
+    """
     every = max(1, len(lines) // 40)
-    return [
-        {name: line[name] for name in _KEPT if name in line}
-        for i, line in enumerate(lines)
-        if i % every == 0 or "valid_loss" in line or i == len(lines) - 1
-    ]
+    kept: list[Line] = []
+    losses: list[float] = []
+    for i, line in enumerate(lines):
+        losses.append(line["train_loss"])
+        if i % every == 0 or "valid_loss" in line or i == len(lines) - 1:
+            mean = {"train_loss": round(statistics.fmean(losses), 4)}
+            kept.append({name: line[name] for name in _KEPT if name in line} | mean)
+            losses = []
+    return kept
 
 
 def usual_utilization(lines: Sequence[Line]) -> float | None:

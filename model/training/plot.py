@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any
 
 
-def draw_curve(metrics: Sequence[dict[str, Any]], path: Path) -> None:
-    """Training loss (smoothed over 20 steps) and validation loss against tokens seen, as a PNG."""
+def draw_curve(metrics: Sequence[dict[str, Any]], path: Path, *, smoothed: int = 20) -> None:
+    """Training loss (the mean of so many lines) and validation loss against tokens seen, as a PNG."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.subplots()
     tokens = [m["tokens"] / 1e6 for m in metrics]
     losses = [m["train_loss"] for m in metrics]
-    smooth = [sum(w) / len(w) for w in (losses[max(0, i - 19) : i + 1] for i in range(len(losses)))]
+    windows = (losses[max(0, i - smoothed + 1) : i + 1] for i in range(len(losses)))
+    smooth = [sum(w) / len(w) for w in windows]
     axes.plot(tokens, smooth, label="training", linewidth=1)
     valid = [m for m in metrics if "valid_loss" in m]
     if valid:

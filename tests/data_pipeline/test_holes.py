@@ -195,9 +195,9 @@ def test_neighbours_are_chosen_as_the_server_does_for_the_whole_file(
     at = 0
     for example in examples(document, config, random.Random(0), beside):
         at += len(example.hole.prefix)
-        whole = replace(
-            example.hole, prefix=CODE[:at], suffix=CODE[at + len(example.middle) :], neighbours=()
-        )
+        # Where the model sees nothing behind the hole, its neighbours know of nothing either.
+        behind = CODE[at + len(example.middle) :] if example.hole.suffix else ""
+        whole = replace(example.hole, prefix=CODE[:at], suffix=behind, neighbours=())
         assert example.hole.neighbours == choose(whole, beside)
         at += len(example.middle) + len(example.hole.suffix)
 
