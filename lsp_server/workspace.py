@@ -1,9 +1,11 @@
-"""The workspace's source files: found, followed, and kept in the memory's layer of the whole project.
+"""The workspace's source files: found, followed, and kept for the memory and for the prompts' neighbours.
 
-One background thread looks for them, reads them and gives them to a `Project`. It works for a quarter of the
-time at most, and it only reads: nothing is written, run or sent, git included. What it leaves out is counted
-by `Reason`. `.gitignore` files count as they do for git, whether or not a file is tracked, and so does
-`.git/info/exclude`; `.tabwrightignore`, of the same syntax, overrules both.
+One background thread looks for them, reads them and gives them to a `Project` and to `Nearby`. It works for
+a quarter of the time at most, and in the workspace it only reads: nothing is written, run or sent, git
+included. With a `Shelf` the project is kept in the user's cache folder, so that at the next start only what
+has changed is encoded and sorted. What is left out is counted by `Reason`. `.gitignore` files count as they
+do for git, whether or not a file is tracked, and so does `.git/info/exclude`; `.tabwrightignore`, of the
+same syntax, overrules both.
 
 Not here: what the files are good for (model/serving/memory.py), which of them are open and excluded there
 (context.py), when the editor says that one changed (server.py).
@@ -29,7 +31,9 @@ from model.ignored import IGNORE_FILES, Rules, is_environment, is_skipped
 from model.plain_files import Stamp
 
 if TYPE_CHECKING:
+    from lsp_server.nearby import Nearby
     from model.serving.project import Project
+    from model.serving.shelf import Shelf
 
 Reason = Literal[
     "skipped folder",  # hidden, or of a kind that holds nobody's own source
@@ -57,6 +61,7 @@ _BATCH = 150_000  # characters: adding sorts and copies, so files are not added 
 _SLICE = 0.01  # seconds of work after which a rest is due
 _REST = 3  # seconds for each second of work
 _SETTLE = 0.2  # seconds: a save often comes as several changes
+_SHELVE_AFTER = 300.0  # seconds: an index is megabytes, and a save changes a file
 _SECRET = re.compile(
     r"\A\.env|secret|credential|\Aid_(rsa|dsa|ecdsa|ed25519)|\.(pem|key|p12|pfx|jks|keystore)(\.|\Z)"
 )
@@ -102,14 +107,26 @@ class _OvertakenError(Exception):
 class Workspace:
     """Keeps a project filled with the files of some folders. Its methods never keep the caller waiting."""
 
-    def __init__(self, project: Project, languages: Collection[str]) -> None:
+    def __init__(
+        self,
+        project: Project,
+        languages: Collection[str],
+        *,
+        nearby: Nearby | None = None,
+        shelf: Shelf | None = None,
+    ) -> None:
         self._project = project
+        self._nearby = nearby
+        self._shelf = shelf
         self._languages = frozenset(languages)
         # The thread's own:
         self._folders: tuple[str, ...] = ()
         self._known: dict[str, _Known] = {}  # by name in the project
         self._left_out: dict[str, Reason] = {}  # by path
+        self._near: set[str] = set()  # names that `nearby` was given
         self._rested = 0.0  # the thread's CPU time at its last rest
+        self._shelved = 0.0  # when the index was last written
+        self._unshelved = False  # something has changed since
         self._told = False
         # Shared, under the lock of `_wake`:
         self._wake = threading.Condition()
@@ -197,6 +214,7 @@ class Workspace:
         began = time.monotonic()
         if folders is not None:
             self._folders = folders
+            self._restore()
         if folders is not None or len(changes) > _MOST_CHANGES:
             self._look_through()
         else:
@@ -208,6 +226,34 @@ class Workspace:
                 self._state.files, self._state.tokens, time.monotonic() - began,
                 ", ".join(f"{reason} {count}" for reason, count in self._state.left_out.items()) or "none",
             )  # fmt: skip
+        if self._unshelved and (folders is not None or time.monotonic() - self._shelved > _SHELVE_AFTER):
+            self._put_on_shelf()
+
+    def _restore(self) -> None:
+        """Take over the index of these folders that an earlier server left, if this one has none yet."""
+        if self._shelf is None or self._known or not self._folders:
+            return
+        found = self._shelf.load(self._folders)
+        if found is not None:
+            self._project.restore(found.segments)
+            held = set(self._project.view.paths)
+            self._known = {name: _Known(*one) for name, one in found.known.items() if name in held}
+            if unknown := held - self._known.keys():
+                self._project.remove(unknown)
+            log.debug("took over the index of %d files", len(self._known))
+
+    def _put_on_shelf(self) -> None:
+        """Keep the index for the next start. Without room on the disk there is none, and that is all."""
+        self._shelved, self._unshelved = time.monotonic(), False
+        if self._shelf is None or not self._folders:
+            return
+        from model.serving.shelf import Shelved
+
+        known = {name: (one.path, one.stamp) for name, one in self._known.items()}
+        try:
+            self._shelf.save(self._folders, Shelved(segments=self._project.view.segments, known=known))
+        except OSError as error:
+            log.info("the index of the workspace could not be kept on disk: %s", error)
 
     def _look_through(self) -> None:
         """Find all files; read those that are new or changed."""
@@ -303,10 +349,14 @@ class Workspace:
         reason: Reason | None
         try:
             stamp = plain_files.stamp(path)
-            if self._known.get(name) == _Known(path, stamp):
+            known = self._known.get(name) == _Known(path, stamp)
+            if known and (self._nearby is None or name in self._near):
                 return None
             name.encode()
             text, reason = _text(path, stamp)
+            if known and reason is None:
+                self._put_near(name, text)
+                return None
         except UnicodeError:
             reason = "not text"
         except OSError as error:
@@ -337,9 +387,11 @@ class Workspace:
             self._left_out[batch[0].known.path] = "error"
             return True
         held = None if room else set(self._project.view.paths)
+        self._unshelved = True
         for file in batch:
             if held is None or file.name in held:
                 self._known[file.name] = file.known
+                self._put_near(file.name, file.text)
             else:
                 self._left_out[file.known.path] = "limit"
         self._publish()
@@ -348,7 +400,16 @@ class Workspace:
     def _forget(self, names: Iterable[str]) -> None:
         gone = {name for name in names if self._known.pop(name, None)}
         if gone:
+            self._unshelved = True
             self._project.remove(gone)
+            if self._nearby is not None:
+                self._nearby.remove(gone & self._near)
+            self._near -= gone
+
+    def _put_near(self, name: str, text: str) -> None:
+        if self._nearby is not None:
+            self._nearby.put([(name, text)])
+            self._near.add(name)
 
     def _publish(self) -> None:
         self._state = State(

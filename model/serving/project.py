@@ -21,7 +21,7 @@ from model.serving.suffix_array import CONTEXT, Places, SuffixArray, Tokens, agr
 
 LEAST_MATCH = 2  # tokens
 # Tokens kept in all, and in one segment: sorting takes 40 bytes a token while it lasts.
-MOST_TOKENS = 1_000_000
+MOST_TOKENS = 1_500_000
 LARGEST_SEGMENT = 600_000
 _MOST_SMALL = 2
 # A segment with a larger share of files that are gone is made anew.
@@ -158,6 +158,11 @@ class Project:
                 segments = (*segments, _segment(new, encoder.separator))
             self.view = self._viewed(_merged(segments, encoder.separator))
         return len(new) == len(texts)
+
+    def restore(self, segments: Sequence[Segment]) -> None:
+        """Hold exactly these segments, which another project of the same tokenizer had."""
+        with self._lock:
+            self.view = self._viewed(tuple(segments))
 
     def remove(self, paths: Collection[str]) -> None:
         """Forget files; those not known are ignored."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from model.errors import ModelError
+from model.serving.confidence import Confidence
 from model.serving.mixture import Mixture
 from model.tokenizer import FimFormat
 
@@ -54,8 +55,9 @@ _REQUIRED: dict[str, type | tuple[type, ...]] = {
 class Release:
     """What meta.json says. `window` is in tokens, prompt and completion together.
 
-    `memory` are the numbers by which the memory is weighed against this model, where they were fitted.
-    `variant` names how the graph's matrices are stored, `variants` what was measured of it and of others.
+    `memory` are the numbers by which the memory is weighed against this model, and `confidence` those that
+    tell how likely a suggestion is right, where they were fitted. `variant` names how the graph's matrices
+    are stored, `variants` what was measured of it and of others.
     """
 
     folder: Path
@@ -77,6 +79,7 @@ class Release:
     variant: str
     variants: dict[str, dict[str, Any]]
     memory: Mixture | None = None
+    confidence: Confidence | None = None
 
     @property
     def graph(self) -> Path:
@@ -127,6 +130,7 @@ def read_release(folder: Path) -> Release:
         variant=meta["variant"],
         variants=meta["variants"],
         memory=_memory(meta.get("memory"), folder / META),
+        confidence=_confidence(meta.get("confidence"), folder / META),
     )
 
 
@@ -182,6 +186,17 @@ def _memory(value: object, path: Path) -> Mixture | None:
         return Mixture.from_json(value)
     except ModelError as error:
         raise ModelError(f"{path}: 'memory' is malformed: {error}; remove it there, or {_AGAIN}") from error
+
+
+def _confidence(value: object, path: Path) -> Confidence | None:
+    if value is None:
+        return None
+    try:
+        return Confidence.from_json(value)
+    except ModelError as error:
+        raise ModelError(
+            f"{path}: 'confidence' is malformed: {error}; remove it there, or {_AGAIN}"
+        ) from error
 
 
 def file_sha256(path: Path) -> str:

@@ -25,11 +25,12 @@ _STEPS = np.arange(1, CONTEXT + 1)
 class SuffixArray:
     """Over tokens (n,): 4 bytes a token beside the tokens themselves, which it keeps twice."""
 
-    def __init__(self, tokens: Tokens) -> None:
+    def __init__(self, tokens: Tokens, *, order: npt.NDArray[np.uint32] | None = None) -> None:
+        """Sort the contexts of `tokens`; with the `order` of an earlier array of them there is no need to."""
         assert tokens.dtype in (np.uint16, np.uint32)
         self._width = tokens.dtype.itemsize
         self._count = len(tokens)
-        self._sorted = _sorted_places(tokens)
+        self._sorted = _sorted_places(tokens) if order is None else order
         self._items = memoryview(self._sorted.data)  # read one by one as plain integers
         # Big-endian, so that comparing bytes compares tokens.
         self._reversed = tokens[::-1].astype(tokens.dtype.newbyteorder(">")).tobytes()
@@ -38,6 +39,11 @@ class SuffixArray:
     def nbytes(self) -> int:
         """Bytes held."""
         return self._sorted.nbytes + len(self._reversed)
+
+    @property
+    def order(self) -> npt.NDArray[np.uint32]:
+        """The places 1 to n-1 as they are sorted, to be kept."""
+        return self._sorted
 
     def near(self, context: bytes, most: int) -> Places:
         """At most `most` places whose contexts sort next to this one: the most alike are among them.

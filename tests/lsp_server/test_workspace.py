@@ -9,12 +9,15 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lsp_server import context, workspace
+from lsp_server.nearby import Nearby
 from lsp_server.workspace import Workspace, source_files
 from model.serving.encoder import LineEncoder
 from model.serving.project import Project
+from model.serving.shelf import Shelf
 from model.tokenizer import Tokenizer
 
 ROOT = Path(__file__).parents[2]
@@ -586,3 +589,90 @@ def test_importing_it_loads_neither_numpy_nor_pathspec() -> None:
     """The server answers initialize before it loads what is slow."""
     code = "import lsp_server.workspace, sys; sys.exit(bool({'numpy', 'pathspec'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+# What is kept on disk, and what neighbours are chosen from
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, tokenizer: Tokenizer) -> Shelf:
+    return Shelf(tmp_path / "cache", tokenizer_sha256=tokenizer.sha256, dtype=np.uint16)
+
+
+def begun(project: Project, folder: Path, **more: object) -> Workspace:
+    one = Workspace(project, ["python"], **more)  # type: ignore[arg-type]
+    one.follow([str(folder)])
+    return finished(one)
+
+
+def test_the_next_start_encodes_only_what_has_changed(
+    tmp_path: Path, tokenizer: Tokenizer, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "shop"
+    write(folder, cart="total = 1\n", gone="x = 1\n", changed="old = 1\n", pkg__deep="deep = 1\n")
+    begun(Project(LineEncoder(tokenizer)), folder, shelf=shelf).close()
+    (folder / "gone.py").unlink()
+    write(folder, changed="new_text = 22\n", fresh="fresh = 1\n")
+    encoded: list[str] = []
+    encode = LineEncoder.encode
+    monkeypatch.setattr(LineEncoder, "encode", lambda s, text: encoded.append(text) or encode(s, text))
+    again, nearby = Project(LineEncoder(tokenizer)), Nearby()
+    workspace = begun(again, folder, shelf=shelf, nearby=nearby)
+    assert sorted(again.view.paths) == ["cart.py", "changed.py", "fresh.py", "pkg/deep.py"]
+    assert sorted(encoded) == ["fresh = 1\n", "new_text = 22\n"]
+    assert len(nearby) == 4, "the neighbours' texts are read again"
+    assert workspace.state.files == 4
+    workspace.close()
+    third = Project(LineEncoder(tokenizer))
+    begun(third, folder, shelf=shelf).close()
+    assert sorted(third.view.paths) == sorted(again.view.paths)
+    assert len(encoded) == 2, "and what the second start found was kept as well"
+
+
+def test_a_broken_index_and_a_full_disk_only_cost_time(
+    tmp_path: Path, tokenizer: Tokenizer, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "shop"
+    write(folder, cart="total = 1\n")
+    begun(Project(LineEncoder(tokenizer)), folder, shelf=shelf).close()
+    shelf.path([str(folder)]).write_bytes(b"PK\x03\x04 no archive")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "no space left")
+
+    monkeypatch.setattr(Shelf, "save", full)
+    project = Project(LineEncoder(tokenizer))
+    begun(project, folder, shelf=shelf).close()
+    assert project.view.paths == ["cart.py"]
+
+
+def test_an_index_of_a_file_that_is_ignored_since_is_not_used(
+    tmp_path: Path, tokenizer: Tokenizer, shelf: Shelf
+) -> None:
+    folder = tmp_path / "shop"
+    write(folder, cart="total = 1\n", private="pin = 4711\n")
+    begun(Project(LineEncoder(tokenizer)), folder, shelf=shelf).close()
+    lay(folder, ".tabwrightignore", "private.py\n")
+    project, nearby = Project(LineEncoder(tokenizer)), Nearby()
+    begun(project, folder, shelf=shelf, nearby=nearby).close()
+    assert project.view.paths == ["cart.py"]
+    assert len(nearby) == 1
+    third = shelf.load([str(folder)])
+    assert third is not None
+    assert "private.py" not in third.known
+
+
+def test_neighbours_follow_what_changes_on_disk(tmp_path: Path, project: Project) -> None:
+    folder, nearby = tmp_path / "shop", Nearby()
+    write(folder, cart="total = 1\n")
+    workspace = begun(project, folder, nearby=nearby)
+    new = lay(folder, "till.py", "coins = 1\n")
+    workspace.changed(str(new))
+    finished(workspace)
+    wait_until(lambda: len(nearby) == 2)
+    new.unlink()
+    workspace.changed(str(new))
+    wait_until(lambda: len(nearby) == 1)
+    workspace.follow([])
+    wait_until(lambda: len(nearby) == 0)
+    workspace.close()
