@@ -6,6 +6,7 @@ Heavy imports wait inside the functions, so that help is instant.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ app = typer.Typer(
     help="How fast the engine and the pipeline are, against others in the same run.",
 )
 
+Limited = tuple[str, float, str, float | None]  # name, value, unit, limit
 _JSON = Annotated[Path | None, typer.Option("--json", help="Write all figures there. E.g. --json bench.json")]
 _MARKDOWN = Annotated[bool, typer.Option("--markdown", help="Print the tables as Markdown.")]
 _PEERS = Annotated[
@@ -121,23 +123,40 @@ def memory(
 
     Example: tabwright eval bench memory
     """
-    from rich.console import Console
-    from rich.table import Table
-
     from eval.bench import memory as bench
     from model.serving.engine import Engine
 
     figures = bench.run(Engine.load(model, threads=1), rounds=rounds)
     _write({"memory": bench.as_json(figures)}, out)
-    table = Table(title="the memory", title_justify="left")
-    for heading in ("", "measured", "limit", "measured / limit"):
-        table.add_column(heading, justify="right" if heading else "left")
-    for figure in figures:
-        limits = (
-            ("", "") if figure.limit is None else (f"{figure.limit:g}", f"{figure.value / figure.limit:.2f}")
-        )
-        table.add_row(figure.name, f"{figure.value:.1f} {figure.unit}", *limits)
-    Console().print(table)
+    _print_limits("the memory", figures)
+
+
+@app.command()
+def index(
+    *,
+    folder: Annotated[
+        Path | None,
+        typer.Option(help="A folder of source files; default: 100,000 lines of the standard library."),
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="Model folder; default: the one that ships. E.g. --model runs/model")
+    ] = None,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds; the median counts. E.g. --rounds 5")] = 3,
+    out: _JSON = None,
+) -> None:
+    """What indexing a repository takes in the background, at first and at the next start.
+
+    Example: tabwright eval bench index --folder ../shop
+    """
+    from eval.bench import index as bench
+    from model.errors import ConfigError
+    from model.serving.release import default_folder
+
+    if folder is not None and not folder.is_dir():
+        raise ConfigError(f"there is no folder {folder}; --folder names one with source files")
+    figures = bench.run(model or default_folder(), folder, rounds=rounds)
+    _write({"index": bench.as_json(figures)}, out)
+    _print_limits("the index", figures)
 
 
 @app.command()
@@ -230,6 +249,21 @@ def _numbers(option: str, text: str) -> tuple[int, ...]:
     if not found or min(found) < 1:
         raise ConfigError(f"{option} {text!r} is not a list of numbers such as 1,2")
     return found
+
+
+def _print_limits(title: str, figures: Sequence[Limited]) -> None:
+    """Print figures with name, value, unit and, where there is one, limit."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for heading in ("", "measured", "limit", "measured / limit"):
+        table.add_column(heading, justify="right" if heading else "left")
+    for name, value, unit, limit in figures:
+        limits = ("", "") if limit is None else (f"{limit:g}", f"{value / limit:.2f}")
+        number = f"{value:,.0f}" if value >= 1000 else f"{value:.1f}"
+        table.add_row(name, f"{number} {unit}", *limits)
+    Console().print(table)
 
 
 def _needs_extra() -> None:
