@@ -10,7 +10,7 @@ EXE :=
 endif
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: run test check lint demo clean
+.PHONY: run test check lint demo fuzz clean
 
 run: $(VENV)/.serve
 	$(BIN)/tabwright demo
@@ -21,6 +21,11 @@ test: check
 check: lint
 	$(BIN)/python -m pytest -m "not e2e" -q
 	$(BIN)/python -m pytest -m e2e -q
+
+# A million messages, valid and not, to the server; TABWRIGHT_FUZZ_SEED draws others.
+fuzz: export TABWRIGHT_FUZZ ?= 1000000
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m pytest tests/lsp_server/test_fuzz.py -q
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

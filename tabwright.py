@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     ),
     "model": ("model.cli", "app", "Work on an exported model: fit the memory's numbers to it."),
     "complete": ("lsp_server.cli", "complete", "Print the completion at FILE LINE COL."),
+    "doctor": ("lsp_server.cli", "doctor", "Say what is installed, whether it works, and what to do."),
     "serve": ("lsp_server.cli", "serve", "Run the language server on standard input and output."),
     "demo": ("eval.demo", "demo", "See completions come back from the real server."),
     "eval": ("eval.cli", "app", "Evaluate a model: HumanEval, bits per byte."),

@@ -1,7 +1,7 @@
 """`tabwright demo`: the real server, shown at work on a file in places that people stop and think at.
 
 The places are told by the text around them, so the file itself stays ordinary code. What stands there already
-is taken out first, as if it had not been typed yet. Not here: how good suggestions are (replay.py).
+is taken out first, as if it had not been typed yet. Not here: how good suggestions are (replay/).
 """
 
 from __future__ import annotations

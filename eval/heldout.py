@@ -230,7 +230,7 @@ class Asker:
             neighbourhood=self._neighbourhood,
             characters=characters_for(completer.budget),
         )
-        completer.cache.clear()  # each place is asked as if nobody had been near
+        completer.forget()  # each place is asked as if nobody had been near
         index: Project = self._index
         found = completer.complete(asked, Request(), files=files, project=index)
         return found.text if isinstance(found, Suggestion) else ""

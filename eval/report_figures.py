@@ -103,9 +103,9 @@ def interval_text(one: Figure, *, is_share: bool, digits: int = 3) -> str:
 
 def is_share(one: Figure) -> bool:
     """Whether a figure is a share of 1, which is told in percent."""
-    return one.name.startswith(("pass@", "exact", "similar", "saved", "answered", "broken", "ended")) and (
-        " / " not in one.name
-    )
+    return one.name.startswith(
+        ("pass@", "exact", "similar", "saved", "answered", "broken", "ended", "taken", "flicker")
+    ) and (" / " not in one.name)
 
 
 def plots(results: Sequence[Result]) -> dict[str, tuple[str, str]]:

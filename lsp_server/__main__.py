@@ -16,7 +16,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -I -m lsp_server", description="Tabwright's language server."
     )
-    parser.add_argument("--stdio", action="store_true", help="speak over stdin and stdout (the only way)")
+    parser.add_argument("--stdio", action="store_true", help="speak over stdin and stdout, as is usual")
+    parser.add_argument(
+        "--tcp", metavar="HOST:PORT", help="listen there for one editor instead; this machine when no host"
+    )
     parser.add_argument("--model", type=Path, help="model folder; the model that ships when not given")
     parser.add_argument(
         "--threads", type=int, help="threads to compute with; as many as are best when not given"
@@ -33,16 +36,23 @@ def main() -> None:
     if problem is not None:
         sys.exit(f"tabwright: {problem}")
 
-    from lsp_server.server import run
+    from lsp_server.process import run
     from lsp_server.service import Flags
+    from lsp_server.transport import address
+    from model.errors import ConfigError
 
     if flags.threads is not None and not 0 <= flags.threads <= 64:
         sys.exit(f"tabwright: --threads {flags.threads} is out of range; use 0 (the best) to 64")
     layers = None if flags.layers is None else tuple(flags.layers.split(","))
-    run(
-        Flags(model=flags.model, threads=flags.threads, use=flags.use, layers=layers),
-        log_file=flags.log_file,
-    )
+    try:
+        code = run(
+            Flags(model=flags.model, threads=flags.threads, use=flags.use, layers=layers),
+            log_file=flags.log_file,
+            tcp=None if flags.tcp is None else address(flags.tcp),
+        )
+    except ConfigError as error:
+        sys.exit(f"tabwright: {error}")
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -1,22 +1,40 @@
 """Suggestions given before: for the same place again, and for a person who types what was suggested.
 
+Whoever types along with a suggestion, or takes a word or a line of it, has the rest of it in front of them:
+it is known and need not be computed. That holds for each of several candidates, and where the editor has
+closed a bracket or quote that was typed.
+
 Not here: what is worth keeping (completer.py keeps whole suggestions, not those a deadline cut short).
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from model import syntax
 from model.fim import Hole
 
 _PLACES = 128
+_RECENT = 8
+_CLOSERS = {"(": ")", "[": "]", "{": "}"}
+_QUOTES = ("'", '"', "`")
 
 
-class _Last(NamedTuple):
-    hole: Hole
-    shape: tuple[object, ...]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A suggestion's text, how likely its first line is right where that is known, and if somebody asked."""
+
     text: str
+    confidence: float | None = None
+    wanted: bool = False
+
+
+class _Recent(NamedTuple):
+    hole: Hole
+    texts: tuple[Kept, ...]
 
 
 class Cache:
@@ -24,44 +42,99 @@ class Cache:
 
     def __init__(self, places: int = _PLACES) -> None:
         self._places = places
-        self._texts: OrderedDict[tuple[object, ...], str] = OrderedDict()
-        self._last: _Last | None = None
+        self._texts: OrderedDict[tuple[object, ...], tuple[Kept, ...]] = OrderedDict()
+        self._recent: OrderedDict[tuple[object, ...], _Recent] = OrderedDict()
 
-    def find(self, hole: Hole, shape: tuple[object, ...]) -> str | None:
-        """A suggestion without decoding: the one given for the same hole, or the rest of one being typed."""
+    def again(self, hole: Hole, shape: tuple[object, ...]) -> tuple[Kept, ...]:
+        """What was suggested for the same hole, the best first; nothing where nobody asked before."""
         key = _key(hole, shape)
-        text = self._texts.get(key)
-        if text is not None:
+        known = self._texts.get(key, ())
+        if known:
             self._texts.move_to_end(key)
-            self._last = _Last(hole, shape, text)
-            return text
-        return self._typed_through(hole)
+            if key in self._recent:
+                self._recent.move_to_end(key)
+        return known
 
-    def keep(self, hole: Hole, shape: tuple[object, ...], text: str) -> None:
-        """Remember a suggestion; the one not asked for the longest goes."""
-        self._texts[_key(hole, shape)] = text
-        self._last = _Last(hole, shape, text)
+    def rest(self, hole: Hole) -> tuple[Kept, ...]:
+        """What is left of the suggestions that are being typed or taken in parts, the best first.
+
+        They are of the latest place whose suggestions fit what was typed since.
+        """
+        for recent in reversed(self._recent.values()):
+            if recent.hole.path != hole.path:
+                continue
+            lefts: dict[str, Kept] = {}
+            for kept in recent.texts:
+                left = _left(recent.hole, kept.text, hole)
+                if left is not None:
+                    lefts.setdefault(left, replace(kept, text=left))
+            if lefts:
+                return tuple(lefts.values())
+        return ()
+
+    def keep(
+        self, hole: Hole, shape: tuple[object, ...], texts: Sequence[Kept], *, shown: bool = True
+    ) -> None:
+        """Remember suggestions, the best first; those not asked for the longest go.
+
+        What was not shown is known when the same place asks again, and is no text that anybody types along
+        with.
+        """
+        key = _key(hole, shape)
+        self._texts[key] = tuple(texts)
         while len(self._texts) > self._places:
             self._texts.popitem(last=False)
+        self._recent.pop(key, None)
+        if shown:
+            self._recent[key] = _Recent(hole, tuple(texts))
+            while len(self._recent) > _RECENT:
+                self._recent.popitem(last=False)
 
     def clear(self) -> None:
         """Forget all, as when settings change."""
         self._texts.clear()
-        self._last = None
+        self._recent.clear()
 
-    def _typed_through(self, hole: Hole) -> str | None:
-        last = self._last
-        if last is None or (hole.path, hole.suffix) != (last.hole.path, last.hole.suffix):
-            return None
-        if not hole.prefix.startswith(last.hole.prefix):
-            return None
-        typed = hole.prefix[len(last.hole.prefix) :]
-        if not typed or not last.text.startswith(typed):
-            return None
-        left = last.text[len(typed) :]
-        if left[:1] in (" ", "\t") and not typed.rpartition("\n")[2].strip():
-            return None  # within an indentation: the editor has its own idea of it, and Tab would indent
-        return left if left.strip() else None
+
+def _left(asked: Hole, text: str, hole: Hole) -> str | None:
+    """What is left at `hole` of a text suggested at `asked`; None where something else was typed."""
+    if not hole.prefix.startswith(asked.prefix):
+        return None
+    typed = hole.prefix[len(asked.prefix) :]
+    if not typed or not text.startswith(typed):
+        return None
+    left: str | None = text[len(typed) :]
+    if hole.suffix != asked.suffix:
+        left = _within_closed(left or "", typed, hole.suffix.removesuffix(asked.suffix), hole.language)
+    if not left or not left.strip():
+        return None
+    line = hole.prefix[hole.prefix.rfind("\n") + 1 :]
+    if left[0] in " \t" and not line.strip():
+        return None  # within an indentation: the editor has its own idea of it, and Tab would indent
+    return left
+
+
+def _within_closed(left: str, typed: str, added: str, language: str) -> str | None:
+    """The part of what is left before the brackets or the quote that the editor has added behind the cursor.
+
+    None where it added anything but what closes all that was opened by typing.
+    """
+    state = syntax.lexical(typed, language)
+    closers = "".join(_CLOSERS[one] for one in reversed(state.brackets))
+    if state.inside == "string":
+        end = left.find(added[:1]) if added[:1] in _QUOTES and added[1:] == closers else -1
+        return left[:end] if end >= 0 else None
+    if state.inside or not closers or added != closers:
+        return None
+    depth = 0
+    for at, character in enumerate(left):
+        if character == state.brackets[-1]:
+            depth += 1
+        elif character == closers[0]:
+            if depth == 0:
+                return left[:at]
+            depth -= 1
+    return None
 
 
 def _key(hole: Hole, shape: tuple[object, ...]) -> tuple[object, ...]:

@@ -1,4 +1,4 @@
-"""`tabwright serve` and `tabwright complete`; tabwright.py mounts them."""
+"""`tabwright serve`, `tabwright complete` and `tabwright doctor`; tabwright.py mounts them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import io
 import json
 import sys
 import time
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +16,9 @@ import typer
 from model.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
+    from lsp_server.completer import Completer, Silence, Suggestion
+    from lsp_server.doctor import Check
+    from model.fim import Hole
     from model.serving.project import Project
 
 LARGEST_FILE = 2_000_000  # bytes
@@ -23,7 +27,13 @@ _Threads = Annotated[int | None, typer.Option(min=0, max=64, help="0: as many as
 
 
 def serve(
-    stdio: Annotated[bool, typer.Option("--stdio", help="Speak over stdin and stdout, the only way.")] = True,
+    stdio: Annotated[bool, typer.Option("--stdio", help="Speak over stdin and stdout, as is usual.")] = True,
+    tcp: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOST:PORT", help="Listen there for one editor instead; on this machine when no host."
+        ),
+    ] = None,
     model: _Model = None,
     threads: _Threads = None,
     log_file: Annotated[str | None, typer.Option(help="Write the log there too.")] = None,
@@ -32,13 +42,61 @@ def serve(
 
     Example: tabwright serve --stdio
     """
-    from lsp_server.server import run
-    from lsp_server.service import Flags
     from lsp_server.startup import shadowed
 
     if problem := shadowed():
         raise ConfigError(problem)
-    run(Flags(model=model, threads=threads), log_file=log_file)
+
+    from lsp_server.process import run
+    from lsp_server.service import Flags
+    from lsp_server.transport import address
+
+    where = None if tcp is None else address(tcp)
+    raise typer.Exit(run(Flags(model=model, threads=threads), log_file=log_file, tcp=where))
+
+
+def doctor(
+    model: _Model = None,
+    threads: _Threads = None,
+    folder: Annotated[Path | None, typer.Option(help="Workspace to try; this folder when not given.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
+) -> None:
+    """Say what is installed, whether it works and what to do where it does not. Exit code 1 if it does not.
+
+    Example: tabwright doctor
+    """
+    from lsp_server.doctor import broken, examine
+    from lsp_server.service import load_engine
+
+    checks = []
+    for check in examine(model, threads or 0, folder or Path.cwd(), load_engine):
+        checks.append(check)
+        if not as_json and not sys.stdout.isatty():
+            mark = {"good": "ok", "note": "note", "problem": "PROBLEM"}[check.verdict]
+            typer.echo(f"{mark:<8}{check.name}: {check.says}")
+            if check.advice:
+                typer.echo(f"{'':<8}-> {check.advice}")
+    if as_json:
+        typer.echo(json.dumps({"ok": not broken(checks), "checks": [asdict(check) for check in checks]}))
+    elif sys.stdout.isatty():
+        _draw(checks)
+    raise typer.Exit(broken(checks))
+
+
+def _draw(checks: Sequence[Check]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("", "check", "found", show_header=False, box=None, padding=(0, 1))
+    marks = {"good": ("✓", "green"), "note": ("!", "yellow"), "problem": ("✗", "bold red")}
+    for check in checks:
+        mark, colour = marks[check.verdict]
+        found = Text(check.says)
+        if check.advice:
+            found.append(f"\n→ {check.advice}", style=colour)
+        table.add_row(Text(mark, style=colour), Text(check.name, style="bold"), found)
+    Console().print(table)
 
 
 def complete(
@@ -49,9 +107,12 @@ def complete(
     model: _Model = None,
     threads: _Threads = None,
     max_lines: Annotated[int, typer.Option(min=1, max=50, help="Most lines to suggest.")] = 12,
-    explain: Annotated[bool, typer.Option(help="Say from where each copied run came.")] = False,
+    explain: Annotated[
+        bool, typer.Option(help="Say what went into the prompt, what was copied, and why it is shown or not.")
+    ] = False,
     project: Annotated[
-        Path | None, typer.Option(help="Folder whose files may be copied from, as a server's workspace.")
+        Path | None,
+        typer.Option(help="Folder whose files may be shown and copied from, as a server's workspace."),
     ] = None,
 ) -> None:
     """Print what would be suggested at a place in a file.
@@ -59,10 +120,12 @@ def complete(
     Example: tabwright complete app.py 12 1 --explain
     """
     from lsp_server import context
-    from lsp_server.completer import Completer, Request, Silence, explained
+    from lsp_server.completer import Completer, Request, Silence
     from lsp_server.documents import Document, offset_at
+    from lsp_server.nearby import Nearby
     from lsp_server.service import load_engine
     from lsp_server.workspace import read_source_files
+    from model.neighbours import characters_for
 
     text = _read(file)
     document = Document(path=str(file.resolve()), language_id="", text=text)
@@ -75,16 +138,29 @@ def complete(
         known = ", ".join(engine.release.languages)
         raise ConfigError(f"the model does not know the language of {file}; it knows: {known}")
     root = str((project or Path.cwd()).resolve())
-    hole = context.hole_at(document, offset, folders=[root])
+    completer = Completer(engine)
     index: Project | None = None
+    nearby: Nearby | None = None
     if project is not None:
         if not project.is_dir():
             raise ConfigError(f"there is no folder {project}; --project names one with source files")
         index = engine.new_project()
-        if not index.add(read_source_files(root, engine.release.languages)):
+        files = list(read_source_files(root, engine.release.languages))
+        if not index.add(files):
             typer.echo(f"{project} has more code than fits; some files were left out", err=True)
+        if engine.release.neighbours:
+            nearby = Nearby()
+            nearby.put(files)
+    hole = context.hole_between(
+        document,
+        text[:offset],
+        text[offset:],
+        folders=[root],
+        nearby=nearby,
+        characters=characters_for(completer.budget),
+    )
     start = time.perf_counter()
-    result = Completer(engine).complete(hole, Request(max_lines=max_lines, invoked=True), project=index)
+    result = completer.complete(hole, Request(max_lines=max_lines, invoked=True), project=index)
     milliseconds = round((time.perf_counter() - start) * 1000, 1)
     if not as_json:
         if isinstance(result, Silence):
@@ -93,9 +169,9 @@ def complete(
             if isinstance(sys.stdout, io.TextIOWrapper):
                 sys.stdout.reconfigure(errors="replace")  # a pipe on Windows is cp1252, which lacks most
             typer.echo(result.text)
-            if explain:
-                for sentence in explained(result) or ["nothing was copied: the model wrote it"]:
-                    typer.echo(sentence, err=True)
+        if explain:
+            for sentence in _explained(completer, hole, result):
+                typer.echo(sentence, err=True)
         return
     where = {"line": line, "column": column}
     answer: dict[str, object] = {"text": None, "range": {"start": where, "end": where}}
@@ -107,7 +183,35 @@ def complete(
         answer["copied"] = [
             {"start": run.start, "end": run.end, **asdict(run.origin)} for run in result.copied
         ]
+    if explain:
+        answer["explanation"] = list(_explained(completer, hole, result))
     typer.echo(json.dumps(answer))
+
+
+def _explained(completer: Completer, hole: Hole, result: Suggestion | Silence) -> Iterator[str]:
+    """What went into the prompt, what came of it, and why it is shown or not."""
+    from lsp_server import explain, trigger
+    from lsp_server.completer import Silence, explained
+    from model import fim
+
+    lead = trigger.decide(hole, completer.engine.release.languages).lead
+    asked = replace(hole, prefix=hole.prefix + lead)
+    prompt = fim.render(asked, completer.engine.tokenizer, completer.budget)
+    yield from explain.sentences(explain.account(asked, prompt, completer.engine.tokenizer))
+    if result.trigger and result.kind != "none":
+        yield f"asked for a {result.kind}: {result.trigger}"
+    if isinstance(result, Silence):
+        yield f"nothing is shown: {result.reason}"
+        if result.text:
+            yield f"not shown: {result.text!r}"
+    else:
+        yield from explained(result) or ["nothing was copied: the model wrote it"]
+        if result.mended:
+            yield "it is mended: what the model wrote would not parse here"
+        how = "known already" if result.stop_reason == "cache" else f"{result.tokens} tokens decoded"
+        yield f"shown: {how}, ended by {result.stop_reason}"
+    if result.confidence is not None:
+        yield f"its first line is right with a probability of {100 * result.confidence:.0f} %"
 
 
 def _read(file: Path) -> str:

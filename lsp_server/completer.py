@@ -1,21 +1,23 @@
-"""Hole to suggestion, knowing nothing of LSP: trigger, cache, render, generate, postprocess.
+"""Hole to suggestion, knowing nothing of LSP: trigger, cache, render, generate, judge, show or not.
 
 One request at a time: the caller has one worker for it (turns.py).
 """
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from lsp_server import postprocess, trigger
-from lsp_server.cache import Cache
-from lsp_server.soundness import errors_with
+from lsp_server import postprocess, soundness, trigger
+from lsp_server.cache import Cache, Kept
+from lsp_server.rejections import Rejections
+from lsp_server.suggestion import Request, Silence, Suggestion, deadline_in, explained, never
 from model import fim
 from model.fim import Hole
+from model.serving import confidence
 
 if TYPE_CHECKING:
     from model.fim import Prompt, Snippet
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from model.serving.memory import Layer, Memory
     from model.serving.project import Project
     from model.serving.recall import Copied
+
+__all__ = ["Completer", "Request", "Silence", "Suggestion", "Use", "deadline_in", "explained", "never"]
 
 Use = Literal["both", "model", "memory"]
 
@@ -32,53 +36,41 @@ _MOST_TOKENS = 256
 # Of what the best tokens give, sometimes nothing is worth showing; who asked gets a few draws more. The
 # prompt is computed already, so a draw costs its own tokens only.
 _TEMPERATURES_INVOKED = (0.0, 0.4, 0.6, 0.8, 0.8, 0.8)
-
-
-def never() -> bool:
-    """The `cancelled` of a request that nobody calls off."""
-    return False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What the person allows: lines, and until when (`time.monotonic()` seconds; None: no limit)."""
-
-    max_lines: int = 12
-    deadline: float | None = None
-    cancelled: Callable[[], bool] = never
-    disabled: Collection[str] = ()  # languages switched off
-    invoked: bool = False  # somebody asked: the best there is rather than nothing
+_WORD = re.compile(r"\w\Z")
+# What a limit cuts may be half a word, or bytes that are half a character.
+_HALF = re.compile("[\\w\ufffd]+\\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Suggestion:
-    """Text to insert at the hole, LF line ends. `tokens` were decoded for it: 0 when it was known already.
+class _Task:
+    """One request as the engine is asked it. `shape` is what an answer depends on besides the hole."""
 
-    `copied` are its runs that came from the memory.
-    """
-
-    text: str
-    tokens: int
-    stop_reason: str
-    copied: tuple[Copied, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Silence:
-    """No suggestion, and why."""
-
-    reason: str
+    hole: Hole
+    request: Request
+    decision: trigger.Decision
+    shape: tuple[object, ...]
+    prompt: Prompt
+    memory: Memory | None
 
 
 class Completer:
-    """One model and the suggestions it made lately."""
+    """One model, the suggestions it made lately, and those that were turned down."""
 
-    def __init__(self, engine: Engine, *, use: Use = "both", layers: Sequence[Layer] | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        use: Use = "both",
+        layers: Sequence[Layer] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """`use` and `layers` (of the memory, None: all) are for measuring: nobody gains by less."""
         self.engine = engine
         self.cache = Cache()
+        self.rejections = Rejections()
         self._use = use
         self._layers = layers
+        self._clock = clock
 
     def complete(
         self, hole: Hole, request: Request, *, files: Sequence[Snippet] = (), project: Project | None = None
@@ -87,117 +79,264 @@ class Completer:
 
         `files` are the other open documents of its language, whole, the last worked on first.
         """
-        engine = self.engine
-        decision = trigger.decide(hole, engine.release.languages)
-        if decision.kind == "none":
-            return Silence(reason=decision.reason)
-        if hole.language in request.disabled:
-            return Silence(reason=f"suggestions are switched off for {hole.language}")
-        # Other files' texts keep their hashes, so this costs nothing while they stand still.
-        others = hash((project and project.version, *(file.text for file in files)))
-        shape = (decision.kind, request.max_lines, others)
-        known = self.cache.find(hole, shape)
-        if known is not None:
-            return Suggestion(text=known, tokens=0, stop_reason="cache")
+        now = self._clock() if request.asked is None else request.asked
+        self.rejections.asked(hole, now)
+        result = self._suggest(hole, request, files, project)
+        if isinstance(result, Suggestion) and not request.invoked:
+            result = self._worth_showing(result, hole, request, now)
+        if isinstance(result, Suggestion) and not request.cancelled():
+            self.rejections.shown(hole, result.text, self._clock())
+        return result
 
+    def complete_several(
+        self,
+        hole: Hole,
+        request: Request,
+        count: int,
+        *,
+        files: Sequence[Snippet] = (),
+        project: Project | None = None,
+    ) -> list[Suggestion]:
+        """At most `count` different suggestions for who asked, the best first, all decoded together.
+
+        Where none of them is worth showing it is what `complete` finds, if that is anything. Errors of the
+        engine come through.
+        """
+        assert request.invoked
+        found: list[Suggestion] = []
+        if count > 1 and self._use != "memory":
+            found = self._candidates(hole, request, count, files, project)
+        if not found:
+            one = self.complete(hole, request, files=files, project=project)
+            return [one] if isinstance(one, Suggestion) else []
+        now = self._clock() if request.asked is None else request.asked
+        self.rejections.asked(hole, now)
+        if not request.cancelled():
+            self.rejections.shown(hole, found[0].text, self._clock())
+        return found
+
+    def ahead(
+        self, hole: Hole, request: Request, *, files: Sequence[Snippet] = (), project: Project | None = None
+    ) -> Suggestion | Silence:
+        """Compute what an automatic request at this hole will be answered, before anybody is there.
+
+        For the place behind a suggestion that was just taken. It is kept, and nobody was shown it.
+        """
+        return self._suggest(hole, replace(request, invoked=False), files, project)
+
+    def forget(self) -> None:
+        """Answer the next request as if nobody had been near: nothing is known, nothing was turned down."""
+        self.cache.clear()
+        self.rejections.clear()
+
+    def _suggest(
+        self, hole: Hole, request: Request, files: Sequence[Snippet], project: Project | None
+    ) -> Suggestion | Silence:
+        """From the cache or the engine, whether or not it will be shown."""
+        decision = self._decide(hole, request)
+        if isinstance(decision, Silence):
+            return decision
+        shape = _shape(decision, request, files, project)
+        for known in (self.cache.again(hole, shape), self.cache.rest(hole)):
+            if known:
+                return _from_cache(known[0], decision)
+        task = self._task(hole, request, decision, shape, files, project)
+        result = self._generate(task)
+        if isinstance(result, Suggestion) and result.stop_reason != "deadline":
+            self.cache.keep(hole, shape, [_kept(result)], shown=_is_likely(result, request))
+        return result
+
+    def _candidates(
+        self, hole: Hole, request: Request, count: int, files: Sequence[Snippet], project: Project | None
+    ) -> list[Suggestion]:
+        decision = self._decide(hole, request)
+        if isinstance(decision, Silence):
+            return []
+        shape = (*_shape(decision, request, files, project), "several", count)
+        known = self.cache.again(hole, shape)
+        if known:
+            return [_from_cache(one, decision) for one in known]
+        task = self._task(hole, request, decision, shape, files, project)
+        completions = self.engine.candidates(task.prompt, count, may_be_empty=False, **self._limits(task))
+        different: dict[str, Suggestion] = {}
+        for completion in completions:
+            one = self._judge(completion, task)
+            if isinstance(one, Suggestion):
+                different.setdefault(one.text, one)
+        # Where nothing is known of them, all have the same confidence, and the engine's order stays.
+        found = sorted(different.values(), key=lambda one: -(one.confidence or 0.0))
+        if found and all(one.stop_reason != "deadline" for one in found):
+            self.cache.keep(hole, shape, [_kept(one) for one in found])
+        return found
+
+    def _decide(self, hole: Hole, request: Request) -> trigger.Decision | Silence:
+        """How much to ask for; silence where nothing is to be asked."""
+        decision = trigger.decide(hole, self.engine.release.languages)
+        reason = ""
+        if decision.kind == "none":
+            reason = decision.reason
+        elif hole.language in request.disabled:
+            reason = f"suggestions are switched off for {hole.language}"
+        elif not request.invoked and not (request.in_comments and request.in_strings):
+            inside = trigger.state_at_cursor(hole).inside
+            if (inside == "comment" and not request.in_comments) or (
+                inside == "string" and not request.in_strings
+            ):
+                reason = f"suggestions in {inside}s are switched off"
+        if reason:
+            return Silence(reason=reason, kind=decision.kind, trigger=decision.reason)
+        return decision
+
+    def _task(
+        self,
+        hole: Hole,
+        request: Request,
+        decision: trigger.Decision,
+        shape: tuple[object, ...],
+        files: Sequence[Snippet],
+        project: Project | None,
+    ) -> _Task:
         # What surely comes first need not be left to the model: asked as if it had been typed.
         asked = replace(hole, prefix=hole.prefix + decision.lead)
-        prompt = fim.render(asked, engine.tokenizer, self.budget)
+        prompt = fim.render(asked, self.engine.tokenizer, self.budget)
         layers = {} if self._layers is None else {"layers": self._layers}
         memory = (
             None
             if self._use == "model"
-            else engine.remember(asked, prompt, files=files, project=project, **layers)
+            else self.engine.remember(asked, prompt, files=files, project=project, **layers)
         )
-        ask = partial(self._ask, prompt, hole, decision, request)
-        if self._use == "memory" and memory is not None:
-            return self._judge(self._copy(prompt, memory, hole, decision, request), hole, decision, request)
+        return _Task(hole=hole, request=request, decision=decision, shape=shape, prompt=prompt, memory=memory)
+
+    def _generate(self, task: _Task) -> Suggestion | Silence:
+        """What the engine has to say that is worth something."""
+        if self._use == "memory" and task.memory is not None:
+            limits = self._limits(task)
+            memory, stop, most = limits["memory"], limits["stop"], limits["max_tokens"]
+            return self._judge(self.engine.copy(task.prompt, memory, max_tokens=most, stop=stop), task)
         result: Suggestion | Silence = Silence(reason="nothing was asked")
-        for seed, temperature in enumerate(_TEMPERATURES_INVOKED if request.invoked else (0.0,)):
-            completion = ask(memory, temperature, seed)
-            result = self._judge(completion, hole, decision, request)
+        invoked = task.request.invoked
+        for seed, temperature in enumerate(_TEMPERATURES_INVOKED if invoked else (0.0,)):
+            completion = self._ask(task, temperature, seed)
+            result = self._judge(completion, task)
             if isinstance(result, Suggestion) or completion.stop_reason in ("cancelled", "deadline"):
                 break
-        result = self._sounder(result, hole, decision, request, ask)
-        if isinstance(result, Suggestion) and result.stop_reason != "deadline":
-            self.cache.keep(hole, shape, result.text)
+        if not completion.copied or completion.stop_reason in ("cancelled", "deadline"):
+            return result
+        return self._second_opinion(result, task)
+
+    def _second_opinion(self, result: Suggestion | Silence, task: _Task) -> Suggestion | Silence:
+        """The model's own suggestion, where the memory has led to code that does not parse and it has not."""
+        if isinstance(result, Silence) and not result.text:
+            return result
+        doubts = _doubts(result, task.hole)
+        if not any(doubts):
+            return result
+        completion = self._ask(replace(task, memory=None))
+        own = self._judge(completion, task)
+        if completion.stop_reason in ("cancelled", "deadline"):
+            # Not kept in the cache: there was no time to judge it.
+            return replace(result, stop_reason="deadline") if isinstance(result, Suggestion) else result
+        if isinstance(own, Suggestion):
+            return own if isinstance(result, Silence) or _doubts(own, task.hole) < doubts else result
         return result
 
-    def _ask(
-        self,
-        prompt: Prompt,
-        hole: Hole,
-        decision: trigger.Decision,
-        request: Request,
-        memory: Memory | None,
-        temperature: float = 0.0,
-        seed: int = 0,
-    ) -> Completion:
+    def _ask(self, task: _Task, temperature: float = 0.0, seed: int = 0) -> Completion:
         return self.engine.generate(
-            prompt,
-            max_tokens=self._limit(decision.kind, request.max_lines),
-            stop=postprocess.stopper(hole, decision.kind, request.max_lines, lead=decision.lead),
-            cancelled=request.cancelled,
-            deadline=request.deadline,
-            may_be_empty=not request.invoked,
+            task.prompt,
+            may_be_empty=not task.request.invoked,
             temperature=temperature,
             seed=seed,
-            memory=memory,
+            **self._limits(task),
         )
 
-    def _copy(
-        self, prompt: Prompt, memory: Memory, hole: Hole, decision: trigger.Decision, request: Request
-    ) -> Completion:
-        return self.engine.copy(
-            prompt,
-            memory,
-            max_tokens=self._limit(decision.kind, request.max_lines),
-            stop=postprocess.stopper(hole, decision.kind, request.max_lines, lead=decision.lead),
-        )
+    def _limits(self, task: _Task) -> dict[str, Any]:
+        """What any way to ask the engine is told: how long, until when, and of what memory."""
+        kind, request = task.decision.kind, task.request
+        return {
+            "max_tokens": self._limit(kind, request.max_lines),
+            "stop": postprocess.stopper(task.hole, kind, request.max_lines, lead=task.decision.lead),
+            "cancelled": request.cancelled,
+            "deadline": request.deadline,
+            "memory": task.memory,
+        }
 
-    def _sounder(
-        self,
-        result: Suggestion | Silence,
-        hole: Hole,
-        decision: trigger.Decision,
-        request: Request,
-        ask: Callable[[None], Completion],
-    ) -> Suggestion | Silence:
-        """The suggestion, or the model's own where the memory has led to code that does not parse."""
-        if isinstance(result, Silence) or not result.copied or result.stop_reason == "deadline":
-            return result
-        if not errors_with(hole, result.text):
-            return result
-        # It is worth a look at the whole file now: at its pieces alone, sound code may look broken.
-        errors = errors_with(hole, result.text, everywhere=True)
-        if not errors:
-            return result
-        completion = ask(None)
-        own = self._judge(completion, hole, decision, request)
-        if completion.stop_reason in ("deadline", "cancelled"):
-            # Not kept in the cache: there was no time to judge it.
-            return replace(result, stop_reason="deadline")
-        if isinstance(own, Suggestion):
-            return own if errors_with(hole, own.text, everywhere=True) < errors else result
-        # What was broken before is not the suggestion's fault, and who asked gets what there is.
-        return result if request.invoked or errors <= errors_with(hole, "", everywhere=True) else own
-
-    def _judge(
-        self, completion: Completion, hole: Hole, decision: trigger.Decision, request: Request
-    ) -> Suggestion | Silence:
-        """What of a completion is worth showing."""
+    def _judge(self, completion: Completion, task: _Task) -> Suggestion | Silence:
+        """What of a completion is worth something, and how likely it is right."""
+        hole, decision, request = task.hole, task.decision, task.request
         if completion.stop_reason == "cancelled":
-            return Silence(reason="the request was cancelled")
+            return Silence(reason="the request was cancelled", kind=decision.kind, trigger=decision.reason)
         whole = completion.stop_reason not in ("deadline", "length")
-        written = postprocess.settle(decision.lead, completion.text)
-        text = postprocess.clean(written, hole, decision.kind, request.max_lines, finished=whole)
+        written = completion.text if whole else _HALF.sub("", completion.text)
+        written = postprocess.settle(decision.lead, written)
+        cleaned = postprocess.clean(written, hole, decision.kind, request.max_lines, finished=whole)
+        text = None if cleaned is None else soundness.mended(hole, cleaned)
+        if text is None and request.invoked:
+            text = cleaned  # who asked gets what there is
         if text is None:
-            return Silence(reason=_why_empty(completion.stop_reason, completion.text))
+            return Silence(
+                reason=_why_empty(completion.stop_reason, completion.text)
+                if cleaned is None
+                else "what the model wrote does not parse here",
+                text=cleaned or "",
+                kind=decision.kind,
+                trigger=decision.reason,
+            )
         return Suggestion(
             text=text,
             tokens=completion.tokens,
             stop_reason=completion.stop_reason,
             copied=_shown(completion, written, text),
+            kind=decision.kind,
+            trigger=decision.reason,
+            mended=text != cleaned,
+            wanted=request.invoked,
+            **self._confidence(completion, task, whole=whole),
+        )
+
+    def _confidence(self, completion: Completion, task: _Task, *, whole: bool) -> dict[str, Any]:
+        """How likely the first line is right, and what tells so; nothing where the release does not say."""
+        weights = getattr(self.engine.release, "confidence", None)
+        if weights is None:
+            return {}
+        features = self._features(completion, task, whole=whole)
+        return {"confidence": weights.probability(features), "features": features}
+
+    def _features(self, completion: Completion, task: _Task, *, whole: bool) -> confidence.Features:
+        head, rest = trigger.hole_line(task.hole)
+        return confidence.features(
+            completion.text,
+            completion.logprobs,
+            self.engine.tokenizer,
+            pending=task.prompt.pending,
+            copied=[(run.start, run.end) for run in completion.copied],
+            block=task.decision.kind == "block",
+            behind=bool(rest.strip()),
+            word=_WORD.search(head) is not None,
+            inside=trigger.state_at_cursor(task.hole).inside is not None,
+            cut=not whole,
+            last=not task.hole.suffix.strip(),
+        )
+
+    def _worth_showing(
+        self, suggestion: Suggestion, hole: Hole, request: Request, now: float
+    ) -> Suggestion | Silence:
+        """The suggestion, or why somebody who did not ask is better off without it."""
+        reason = ""
+        if not _is_likely(suggestion, request):
+            reason = (
+                f"its first line is right with a probability of {100 * (suggestion.confidence or 0):.0f} %, "
+                f"and showAbove is {request.show_above} %"
+            )
+        elif self.rejections.is_rejected(hole, suggestion.text, now):
+            reason = "the same was turned down here a moment ago"
+        if not reason:
+            return suggestion
+        return Silence(
+            reason=reason,
+            text=suggestion.text,
+            kind=suggestion.kind,
+            trigger=suggestion.trigger,
+            confidence=suggestion.confidence,
         )
 
     @property
@@ -216,26 +355,56 @@ class Completer:
         return min(wanted, self._reserve)
 
 
+def _shape(
+    decision: trigger.Decision, request: Request, files: Sequence[Snippet], project: Project | None
+) -> tuple[object, ...]:
+    # Other files' texts keep their hashes, so this costs nothing while they stand still.
+    others = hash((project and project.version, *(file.text for file in files)))
+    return decision.kind, request.max_lines, others
+
+
+def _from_cache(kept: Kept, decision: trigger.Decision) -> Suggestion:
+    return Suggestion(
+        text=kept.text,
+        tokens=0,
+        stop_reason="cache",
+        kind=decision.kind,
+        trigger=decision.reason,
+        confidence=kept.confidence,
+        wanted=kept.wanted,
+    )
+
+
+def _kept(suggestion: Suggestion) -> Kept:
+    return Kept(text=suggestion.text, confidence=suggestion.confidence, wanted=suggestion.wanted)
+
+
+def _is_likely(suggestion: Suggestion, request: Request) -> bool:
+    """Whether it was asked for, or is likely enough to be shown to somebody who did not ask."""
+    if suggestion.wanted or suggestion.confidence is None:
+        return True
+    return 100 * suggestion.confidence >= request.show_above
+
+
+def _doubts(result: Suggestion | Silence, hole: Hole) -> tuple[int, bool]:
+    """What speaks against a text: its syntax errors, and that something was wrong with what was written."""
+    errors = soundness.errors_with(hole, result.text)
+    if errors:
+        # It is worth a look at the whole file now: at its pieces alone, sound code may look broken.
+        errors = soundness.errors_with(hole, result.text, everywhere=True)
+    return errors, isinstance(result, Silence) or result.mended
+
+
 def _shown(completion: Completion, written: str, text: str) -> tuple[Copied, ...]:
-    """The copied runs, as offsets into the text that is shown: what was settled before it moves them."""
+    """The copied runs, as offsets into the text that is shown: what was settled or mended moves them."""
     shift = len(written) - len(completion.text)
     runs = []
     for run in completion.copied:
-        start, end = max(0, run.start + shift), min(len(text), run.end + shift)
+        start = postprocess.moved(written, text, max(0, run.start + shift))
+        end = postprocess.moved(written, text, run.end + shift)
         if start < end:
             runs.append(replace(run, start=start, end=end))
     return tuple(runs)
-
-
-def explained(suggestion: Suggestion) -> list[str]:
-    """A sentence for each run that was copied: what, and from where."""
-    sentences = []
-    for run in suggestion.copied:
-        text = suggestion.text[run.start : run.end]
-        if text.strip():
-            origin = run.origin
-            sentences.append(f"copied {text!r} from {origin.path}, line {origin.line} ({origin.layer})")
-    return sentences
 
 
 def _why_empty(stop_reason: str, text: str) -> str:
@@ -244,8 +413,3 @@ def _why_empty(stop_reason: str, text: str) -> str:
     if not text.strip():
         return "the model has nothing to add here"
     return "what the model wrote stands there already"
-
-
-def deadline_in(milliseconds: int) -> float:
-    """The `time.monotonic()` moment that lies so far ahead."""
-    return time.monotonic() + milliseconds / 1000

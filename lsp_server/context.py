@@ -1,17 +1,23 @@
 """Editor state to Hole: what the model is told of a place.
 
 Paths are told relative to the workspace, as in training; line ends are LF. Neighbours come from the other
-open documents. Not here: which of them are shown (model/neighbours.py), how many tokens fit (model/fim.py).
+open documents and, in a server, from the workspace's files.
+Not here: which of them are shown (model/neighbours.py), how many tokens fit (model/fim.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from lsp_server.documents import Document
 from model import neighbours, syntax
 from model.fim import Hole, Snippet
 from model.neighbourhood import Neighbourhood, family
+
+if TYPE_CHECKING:
+    from lsp_server.nearby import Nearby
 
 # A generated file of megabytes is no model of how this project is written, and slow to look through.
 LARGEST_NEIGHBOUR = 200_000  # characters
@@ -34,12 +40,14 @@ def hole_between(
     folders: Sequence[str],
     files: Sequence[Snippet] = (),
     neighbourhood: Neighbourhood | None = None,
+    nearby: Nearby | None = None,
     characters: int = 1200,
 ) -> Hole:
     """The hole between two texts that need not be all of the document's, as with a selected suggestion.
 
     `neighbourhood` is brought up to date with the files: one that held most of them before spares the work.
-    At most `characters` of neighbours are shown; beside a document that is too large for one itself, none.
+    With `nearby` neighbours come from the workspace's files as well. At most `characters` of them are shown;
+    beside a document that is too large for one itself, none.
     """
     language = language_of(document)
     hole = Hole(
@@ -48,17 +56,15 @@ def hole_between(
         prefix=with_lf(prefix),
         suffix=with_lf(suffix),
     )
-    if not files or len(prefix) + len(suffix) > LARGEST_NEIGHBOUR:
+    if len(prefix) + len(suffix) > LARGEST_NEIGHBOUR:
+        return hole
+    if nearby is not None:
+        return replace(hole, neighbours=nearby.choose(hole, files, characters=characters))
+    if not files:
         return hole
     neighbourhood = Neighbourhood() if neighbourhood is None else neighbourhood
     neighbourhood.replace_all(files)
-    return Hole(
-        path=hole.path,
-        language=language,
-        prefix=hole.prefix,
-        suffix=hole.suffix,
-        neighbours=neighbours.choose(hole, neighbourhood, characters=characters),
-    )
+    return replace(hole, neighbours=neighbours.choose(hole, neighbourhood, characters=characters))
 
 
 def files_beside(document: Document, others: Iterable[Document], folders: Sequence[str]) -> list[Snippet]:

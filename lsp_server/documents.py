@@ -8,10 +8,12 @@ otherwise. Texts are kept with their own line ends; `context.py` makes them LF.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Encoding = Literal["utf-8", "utf-16", "utf-32"]
+Spot = tuple[int, int]  # line and column as the editor counts them
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
 
@@ -23,6 +25,26 @@ class Document:
     path: str
     language_id: str
     text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edit:
+    """A change of a document: of the range, or of all of it where there is none."""
+
+    text: str
+    start: Spot | None = None
+    end: Spot | None = None
+
+
+def edited(document: Document, edits: Iterable[Edit], encoding: Encoding) -> Document:
+    """The document after edits, each in the text that the one before it left."""
+    text = document.text
+    for edit in edits:
+        if edit.start is None or edit.end is None:
+            text = edit.text
+        else:
+            text = changed(text, edit.start, edit.end, edit.text, encoding)
+    return replace(document, text=text)
 
 
 def line_end(text: str) -> str:
@@ -70,7 +92,7 @@ def _offset_in_line(text: str, start: int, end: int, character: int, encoding: E
     return start + least
 
 
-def position_of(text: str, offset: int, encoding: Encoding) -> tuple[int, int]:
+def position_of(text: str, offset: int, encoding: Encoding) -> Spot:
     """Line and column, in code units, of a character offset."""
     if _only_lf_ends(text):
         start = text.rfind("\n", 0, offset) + 1
@@ -83,7 +105,7 @@ def position_of(text: str, offset: int, encoding: Encoding) -> tuple[int, int]:
     return line, units(text[start:offset], encoding)
 
 
-def changed(text: str, start: tuple[int, int], end: tuple[int, int], new: str, encoding: Encoding) -> str:
+def changed(text: str, start: Spot, end: Spot, new: str, encoding: Encoding) -> str:
     """The text with a range replaced. Places outside the text are moved to its nearest, as LSP asks."""
     first = _nearest(text, *start, encoding)
     last = first if end == start else _nearest(text, *end, encoding)
@@ -115,8 +137,9 @@ def _line_bounds(text: str, line: int) -> tuple[int, int] | None:
         end = text.find("\n", start)
         end = len(text) if end < 0 else end
         return start, end - (text[end - 1 : end] == "\r" and end > start and end < len(text))
-    ends = [found.span() for found in _LINE_END.finditer(text)]
-    if line > len(ends):
-        return None
-    start = ends[line - 1][1] if line else 0
-    return start, ends[line][0] if line < len(ends) else len(text)
+    start = count = 0
+    for found in _LINE_END.finditer(text):
+        if count == line:
+            return start, found.start()
+        start, count = found.end(), count + 1
+    return (start, len(text)) if count == line else None

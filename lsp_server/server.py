@@ -1,41 +1,47 @@
-"""The language server: LSP in, LSP out. The only file that knows pygls and lsprotocol.
-
-stdout belongs to the protocol: logging goes to stderr and, for our own loggers, to the editor's log.
+"""The language server: LSP in, LSP out. The only file that knows lsprotocol; jsonrpc.py also knows pygls.
 
     textDocument/inlineCompletion   ghost text
-    textDocument/completion         the same as one menu entry, for editors without ghost text only
+    textDocument/completion         the same as menu entries, for editors without ghost text only
+    notebookDocument/…              the cells of a notebook are one document (notebooks.py)
+    $/progress                      the model is loading, the workspace is being looked through
     tabwright/status                notification and request: {state, message}
     tabwright.accepted              command of every item, run by the editor when it was accepted
 
-Not here: what is suggested and when (service.py). Positions pass through as the editor counts them; they
-become character offsets in `Service`, once.
+Not here: what is suggested and when (service.py), the process around it (process.py). Positions pass through
+as the editor counts them; they become character offsets in `OpenTexts`, once.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import logging
 import os
 import re
+from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any
 
 from cattrs import Converter
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
-from pygls.protocol import LanguageServerProtocol, default_converter, lsp_method
+from pygls.protocol import default_converter, lsp_method
 from pygls.uris import to_fs_path
 
-from lsp_server import settings
-from lsp_server.documents import Document, Encoding, line_end, units
-from lsp_server.service import Chosen, Edit, Flags, Load, Service, Spot, State, load_engine
+from lsp_server import lifetime, settings
+from lsp_server.documents import Document, Edit, Encoding, Spot, line_end, units
+from lsp_server.jsonrpc import AnsweringProtocol
+from lsp_server.notebooks import Cell, Notebook
+from lsp_server.open_texts import Chosen, Splice
+from lsp_server.service import Answer, Flags, Load, Service, State, load_engine
 
 STATUS = "tabwright/status"
 ACCEPTED = "tabwright.accepted"
 # In menus of editors without ghost text: the word before the cursor, which an entry has to match.
 _WORD_BEFORE = re.compile(r"\w*\Z")
 _LABEL_LENGTH = 60
+_MOST_OFFERED = 64  # suggestions whose acceptance is still recognised
+_LOOK_EVERY = 0.5  # seconds, at how far the index is
 _ENCODINGS: dict[str, Encoding] = {"utf-8": "utf-8", "utf-16": "utf-16", "utf-32": "utf-32"}
 _LEVELS = {
     logging.ERROR: types.MessageType.Error,
@@ -47,7 +53,7 @@ _LEVELS = {
 log = logging.getLogger("lsp_server")
 
 
-class Protocol(LanguageServerProtocol):
+class Protocol(AnsweringProtocol):
     """pygls' protocol with our own documents: pygls' break lines at form feeds, which corrupts edits."""
 
     _server: Server
@@ -55,33 +61,69 @@ class Protocol(LanguageServerProtocol):
     @lsp_method(types.TEXT_DOCUMENT_DID_OPEN)
     def lsp_text_document__did_open(self, params: types.DidOpenTextDocumentParams) -> None:
         """Keep the text."""
-        opened = params.text_document
-        path = to_fs_path(opened.uri)
-        path = os.path.realpath(path) if path else opened.uri.rsplit("/", 1)[-1]
-        document = Document(path=path, language_id=opened.language_id, text=opened.text)
-        self._server.service.open(opened.uri, document)
+        self._server.service.open(params.text_document.uri, _document(params.text_document))
 
     @lsp_method(types.TEXT_DOCUMENT_DID_CHANGE)
     def lsp_text_document__did_change(self, params: types.DidChangeTextDocumentParams) -> None:
         """Edit the text."""
-        self._server.service.change(params.text_document.uri, [_edit(one) for one in params.content_changes])
+        self._server.service.change(params.text_document.uri, _edits(params.content_changes))
 
     @lsp_method(types.TEXT_DOCUMENT_DID_CLOSE)
     def lsp_text_document__did_close(self, params: types.DidCloseTextDocumentParams) -> None:
         """Forget the text."""
         self._server.service.close_document(params.text_document.uri)
 
+    @lsp_method(types.NOTEBOOK_DOCUMENT_DID_OPEN)
+    def lsp_notebook_document__did_open(self, params: types.DidOpenNotebookDocumentParams) -> None:
+        """Keep the cells and their texts."""
+        uri = params.notebook_document.uri
+        notebook = Notebook(path=_path(uri), cells=_cells(params.notebook_document.cells))
+        self._server.service.open_notebook(uri, notebook, _documents(params.cell_text_documents))
+
+    @lsp_method(types.NOTEBOOK_DOCUMENT_DID_CHANGE)
+    def lsp_notebook_document__did_change(self, params: types.DidChangeNotebookDocumentParams) -> None:
+        """Put cells in, take cells out, edit their texts."""
+        cells = params.change.cells
+        if cells is None:
+            return
+        splice, opened, closed = None, {}, []
+        if cells.structure is not None:
+            array = cells.structure.array
+            splice = Splice(start=array.start, deleted=array.delete_count, cells=_cells(array.cells or ()))
+            opened = _documents(cells.structure.did_open or ())
+            closed = [document.uri for document in cells.structure.did_close or ()]
+        edits = [(one.document.uri, _edits(one.changes)) for one in cells.text_content or ()]
+        self._server.service.change_notebook(params.notebook_document.uri, splice, opened, closed, edits)
+
+    @lsp_method(types.NOTEBOOK_DOCUMENT_DID_CLOSE)
+    def lsp_notebook_document__did_close(self, params: types.DidCloseNotebookDocumentParams) -> None:
+        """Forget the cells and their texts."""
+        cells = [document.uri for document in params.cell_text_documents]
+        self._server.service.close_notebook(params.notebook_document.uri, cells)
+
 
 class Server(LanguageServer):
     """The face of a `Service` towards one editor."""
 
+    protocol: Protocol
+
     def __init__(self, flags: Flags, load: Load) -> None:
-        super().__init__("tabwright", _version(), protocol_cls=Protocol, converter_factory=_converter)
+        python_cells = types.NotebookDocumentFilterWithCells(cells=[types.NotebookCellLanguage("python")])
+        super().__init__(
+            "tabwright",
+            _version(),
+            notebook_document_sync=types.NotebookDocumentSyncOptions([python_cells], save=True),
+            protocol_cls=Protocol,
+            converter_factory=_converter,
+        )
         self.service = Service(self, flags, load)
-        self.accepted: list[str] = []
         self.client_has_folders = False  # it told of folders, if only that there are none
+        self.over: asyncio.Future[None] | None = None  # the editor is gone
         self.loop: asyncio.AbstractEventLoop | None = None
-        self._numbers = itertools.count(1)
+        self._offered: OrderedDict[str, str] = OrderedDict()  # URI by the id of a suggestion
+        self._numbers = 0
+        self.progress_bars = 0
+        self._narrating: asyncio.Task[None] | None = None
 
     def tell_status(self, state: State, message: str) -> None:
         """Send `tabwright/status`."""
@@ -92,50 +134,154 @@ class Server(LanguageServer):
         kind = types.MessageType.Error if problem else types.MessageType.Warning
         self.window_show_message(types.ShowMessageParams(type=kind, message=message))
 
-    def accepted_command(self) -> types.Command:
+    def tell_log(self, level: int, message: str) -> None:
+        """Send a line of the log, of a level of `logging`'s, to an editor that is there to hear it."""
+        if self.protocol.greeted:
+            kind = _LEVELS.get(level, types.MessageType.Log)
+            self.window_log_message(types.LogMessageParams(type=kind, message=message))
+
+    def tell_indexing(self) -> None:
+        """Show a progress bar while the workspace is looked through."""
+        if _wants_progress(self) and (self._narrating is None or self._narrating.done()):
+            self._narrating = asyncio.ensure_future(_narrate_indexing(self))
+
+    def offer(self, uri: str) -> types.Command:
         """The command that tells us of an acceptance, with a fresh id."""
-        return types.Command(title="Accepted", command=ACCEPTED, arguments=[str(next(self._numbers))])
+        self._numbers += 1
+        number = str(self._numbers)
+        self._offered[number] = uri
+        if len(self._offered) > _MOST_OFFERED:
+            self._offered.popitem(last=False)
+        return types.Command(title="Accepted", command=ACCEPTED, arguments=[number])
+
+    def offered(self, number: str) -> str | None:
+        """The document that a suggestion was for, once."""
+        return self._offered.pop(number, None)
+
+    def end(self) -> None:
+        """It is over: the editor is gone. May be called again, and from any thread."""
+        if self.loop is not None:
+            with contextlib.suppress(RuntimeError):  # over already
+                self.loop.call_soon_threadsafe(self._end)
+
+    def die(self) -> None:
+        """The editor's process has ended: so does this one, even if it hangs writing to nobody."""
+        lifetime.end_soon(1)
+        self.end()
+
+    def _end(self) -> None:
+        if self.over is not None and not self.over.done():
+            self.over.set_result(None)
 
     def report_server_error(self, error: Exception, source: Any) -> None:
         """Log what pygls could not handle; its default is a message box for every malformed message."""
         log.error("%s", error)
+        log.debug("%s", getattr(error, "data", None))
+
+
+# Beginning
 
 
 def initialize(ls: Server, params: types.InitializeParams) -> None:
-    """Read the settings; offer the menu entry to editors that do not know ghost text."""
+    """Read the settings; offer menu entries to editors that do not know ghost text."""
     ls.loop = asyncio.get_running_loop()
     ls.service.configure(params.initialization_options, at_start=True)
     agreed = ls.workspace.position_encoding
     ls.client_has_folders = params.workspace_folders is not None
-    ls.service.encoding = _ENCODINGS.get(str(getattr(agreed, "value", agreed)), "utf-16")
+    ls.service.texts.encoding = _ENCODINGS.get(str(getattr(agreed, "value", agreed)), "utf-16")
     _read_folders(ls)
     about_text = params.capabilities.text_document
     if about_text is None or about_text.inline_completion is None:
-        options = types.CompletionOptions(trigger_characters=[".", "(", " "])
+        options = types.CompletionOptions(trigger_characters=[".", "(", " "], resolve_provider=True)
         ls.feature(types.TEXT_DOCUMENT_COMPLETION, options)(completion)
+        ls.feature(types.COMPLETION_ITEM_RESOLVE)(resolve)
+    if params.process_id is not None and not lifetime.watch(params.process_id, ls.die):
+        log.info("the editor's process %d is not to be seen from here", params.process_id)
 
 
 async def initialized(ls: Server, params: types.InitializedParams) -> None:
     """Begin to load the model, now that initialize has been answered."""
-    ls.service.start_loading()
-    about_workspace = ls.client_capabilities.workspace
-    watching = about_workspace.did_change_watched_files if about_workspace is not None else None
+    loading = ls.service.start_loading()
+    about = ls.client_capabilities.workspace
+    registrations = []
+    watching = about.did_change_watched_files if about is not None else None
     if watching is not None and watching.dynamic_registration:
         everything = types.FileSystemWatcher(glob_pattern="**/*")
-        registration = types.Registration(
-            id="watched-files",
-            method=types.WORKSPACE_DID_CHANGE_WATCHED_FILES,
-            register_options=types.DidChangeWatchedFilesRegistrationOptions(watchers=[everything]),
+        registrations.append(
+            types.Registration(
+                id="watched-files",
+                method=types.WORKSPACE_DID_CHANGE_WATCHED_FILES,
+                register_options=types.DidChangeWatchedFilesRegistrationOptions(watchers=[everything]),
+            )
         )
-        await ls.client_register_capability_async(types.RegistrationParams(registrations=[registration]))
+    configuring = about.did_change_configuration if about is not None else None
+    if configuring is not None and configuring.dynamic_registration:
+        registrations.append(
+            types.Registration(
+                id="configuration",
+                method=types.WORKSPACE_DID_CHANGE_CONFIGURATION,
+                register_options=types.DidChangeConfigurationRegistrationOptions(section=settings.SECTION),
+            )
+        )
+    tasks = []
+    if registrations:
+        tasks.append(ls.client_register_capability_async(types.RegistrationParams(registrations)))
+    if _wants_progress(ls):
+        tasks.append(_narrate_loading(ls, loading))
+    for failed in await asyncio.gather(*tasks, return_exceptions=True):
+        if isinstance(failed, Exception):  # an editor may refuse what it said it could
+            log.info("the editor refused: %s", failed)
+
+
+async def _narrate_loading(ls: Server, loading: asyncio.Future[None]) -> None:
+    """A progress bar until the model is loaded."""
+    bar = "tabwright-loading"
+    await ls.work_done_progress.create_async(bar)
+    begin = types.WorkDoneProgressBegin(title="Tabwright: loading the model", cancellable=False)
+    ls.work_done_progress.begin(bar, begin)
+    await asyncio.wait([loading])
+    ls.work_done_progress.end(bar, types.WorkDoneProgressEnd(message=ls.service.state[1]))
+
+
+async def _narrate_indexing(ls: Server) -> None:
+    """A progress bar until the workspace has been looked through."""
+    await asyncio.sleep(_LOOK_EVERY)  # no bar for what is done at once
+    state = ls.service.indexed
+    if state is None or state.complete:
+        return
+    ls.progress_bars += 1
+    bar = f"tabwright-indexing-{ls.progress_bars}"
+    try:
+        await ls.work_done_progress.create_async(bar)
+    except Exception as error:  # an editor may refuse what it said it could
+        log.info("the editor refused: %s", error)
+        return
+    begin = types.WorkDoneProgressBegin(title="Tabwright: reading the workspace", cancellable=False)
+    ls.work_done_progress.begin(bar, begin)
+    told = -1
+    while (state := ls.service.indexed) is not None and not state.complete:
+        if state.files != told:
+            told = state.files
+            report = types.WorkDoneProgressReport(message=f"{told:,} files")
+            ls.work_done_progress.report(bar, report)
+        await asyncio.sleep(_LOOK_EVERY)
+    files = state.files if state is not None else 0
+    ls.work_done_progress.end(bar, types.WorkDoneProgressEnd(message=f"{files:,} files"))
+    ls.work_done_progress.tokens.pop(bar, None)
+
+
+def _wants_progress(ls: Server) -> bool:
+    about_window = ls.client_capabilities.window
+    return about_window is not None and bool(about_window.work_done_progress)
+
+
+# News of the editor's
 
 
 def did_change_watched_files(ls: Server, params: types.DidChangeWatchedFilesParams) -> None:
     """Have files read again that something else than the editor has changed."""
     for change in params.changes:
-        path = to_fs_path(change.uri)
-        if path:
-            ls.service.saved(path)
+        _saved(ls, change.uri)
 
 
 def did_change_folders(ls: Server, params: types.DidChangeWorkspaceFoldersParams) -> None:
@@ -156,35 +302,50 @@ async def did_change_configuration(ls: Server, params: types.DidChangeConfigurat
 
 def did_save(ls: Server, params: types.DidSaveTextDocumentParams) -> None:
     """Have the file read again for the project's index."""
-    path = to_fs_path(params.text_document.uri)
-    if path:
-        ls.service.saved(path)
+    _saved(ls, params.text_document.uri)
+
+
+def did_save_notebook(ls: Server, params: types.DidSaveNotebookDocumentParams) -> None:
+    """Have the file looked at again."""
+    _saved(ls, params.notebook_document.uri)
+
+
+# Suggestions
 
 
 async def inline_completion(
     ls: Server, params: types.InlineCompletionParams
 ) -> list[types.InlineCompletionItem] | None:
-    """Ghost text: at most one item. With a menu entry selected it extends that entry, in its range."""
+    """Ghost text, the best first. With a menu entry selected it extends that entry, in its range.
+
+    A range is within one line, as LSP asks, and what an item replaces begins its text: editors hide others.
+    """
     selected = params.context.selected_completion_info
+    where = types.Range(start=params.position, end=params.position) if selected is None else selected.range
+    if where.start.line != where.end.line or where.end.line != params.position.line:
+        log.warning("a selected entry of more than one line was answered with nothing")
+        return None
     answer = await ls.service.suggest(
         params.text_document.uri,
         _spot(params.position),
         invoked=params.context.trigger_kind == types.InlineCompletionTriggerKind.Invoked,
         chosen=None
         if selected is None
-        else Chosen(start=_spot(selected.range.start), end=_spot(selected.range.end), text=selected.text),
+        else Chosen(start=_spot(where.start), end=_spot(where.end), text=selected.text),
     )
     if answer is None:
         return None
-    text = answer.suggestion.text.replace("\n", line_end(answer.document.text))
-    where = types.Range(start=params.position, end=params.position)
-    if selected is not None:
-        text, where = selected.text + text, selected.range
-    return [types.InlineCompletionItem(insert_text=text, range=where, command=ls.accepted_command())]
+    begun = "" if selected is None else selected.text
+    return [
+        types.InlineCompletionItem(
+            insert_text=text, filter_text=text, range=where, command=ls.offer(params.text_document.uri)
+        )
+        for text in (begun + one for one in _texts(answer))
+    ]
 
 
 async def completion(ls: Server, params: types.CompletionParams) -> types.CompletionList | None:
-    """The same suggestion as a menu entry. It replaces the word before the cursor, so that menus match it."""
+    """The same suggestions as menu entries. They replace the word before the cursor, so that menus match."""
     # Editors say Invoked for typed letters too, so it counts only where nothing else would trigger.
     invoked = ls.service.settings.trigger_mode == "invoked" and (
         params.context is None or params.context.trigger_kind == types.CompletionTriggerKind.Invoked
@@ -194,29 +355,51 @@ async def completion(ls: Server, params: types.CompletionParams) -> types.Comple
         return None
     found = _WORD_BEFORE.search(answer.hole.prefix)
     word = found.group() if found else ""
-    text = word + answer.suggestion.text
-    first, _, more = text.strip().partition("\n")
-    label = first[:_LABEL_LENGTH] + ("…" if more or len(first) > _LABEL_LENGTH else "")
-    column = params.position.character - units(word, ls.service.encoding)
+    column = max(0, params.position.character - units(word, ls.service.texts.encoding))
     start = types.Position(line=params.position.line, character=column)
-    item = types.CompletionItem(
-        label=label,
+    where = types.Range(start=start, end=params.position)
+    items = [
+        _entry(word + text, where, str(index), ls.offer(params.text_document.uri), answer)
+        for index, text in enumerate(_texts(answer))
+    ]
+    # Incomplete: what fits depends on every letter, so the editor is to ask again rather than to filter.
+    return types.CompletionList(is_incomplete=True, items=items)
+
+
+def _entry(
+    text: str, where: types.Range, order: str, command: types.Command, answer: Answer
+) -> types.CompletionItem:
+    first, _, more = text.strip().partition("\n")
+    first = first.rstrip("\r")
+    return types.CompletionItem(
+        label=first[:_LABEL_LENGTH] + ("…" if more or len(first) > _LABEL_LENGTH else ""),
         kind=types.CompletionItemKind.Text,
         detail="Tabwright",
-        documentation=types.MarkupContent(
-            kind=types.MarkupKind.Markdown, value=f"```{answer.hole.language}\n{text}\n```"
-        ),
-        filter_text=word or label,
-        sort_text="\t",  # before every name
-        text_edit=types.TextEdit(
-            range=types.Range(start=start, end=params.position),
-            new_text=text.replace("\n", line_end(answer.document.text)),
-        ),
+        filter_text=first,
+        sort_text="\t" + order,  # before every name
+        text_edit=types.TextEdit(range=where, new_text=text),
         insert_text_format=types.InsertTextFormat.PlainText,
         insert_text_mode=types.InsertTextMode.AsIs,
-        command=ls.accepted_command(),
+        command=command,
+        data={"language": answer.hole.language},
     )
-    return types.CompletionList(is_incomplete=True, items=[item])
+
+
+def resolve(ls: Server, item: types.CompletionItem) -> types.CompletionItem:
+    """The whole text of a menu entry, as the editor can show it: only one entry in many is looked at."""
+    about_text = ls.client_capabilities.text_document
+    about_item = about_text.completion.completion_item if about_text and about_text.completion else None
+    formats = about_item.documentation_format if about_item is not None else None
+    text = item.text_edit.new_text if item.text_edit is not None else item.label
+    text = text.replace("\r\n", "\n")
+    if types.MarkupKind.Markdown in (formats or ()):
+        language = item.data.get("language", "") if isinstance(item.data, dict) else ""
+        fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+        kind, text = types.MarkupKind.Markdown, f"{fence}{language}\n{text}\n{fence}"
+    else:
+        kind = types.MarkupKind.PlainText
+    item.documentation = types.MarkupContent(kind=kind, value=text)
+    return item
 
 
 def status(ls: Server, params: Any) -> dict[str, str]:
@@ -226,8 +409,10 @@ def status(ls: Server, params: Any) -> dict[str, str]:
 
 
 def accepted(ls: Server, number: str) -> None:
-    """Note that a suggestion was accepted."""
-    ls.accepted.append(number)
+    """A suggestion was accepted."""
+    uri = ls.offered(number)
+    if uri is not None:
+        ls.service.accepted(uri)
 
 
 def shutdown(ls: Server, params: Any) -> None:
@@ -244,6 +429,7 @@ def build(flags: Flags | None = None, load: Load = load_engine) -> Server:
     server.feature(types.WORKSPACE_DID_CHANGE_CONFIGURATION)(did_change_configuration)
     server.feature(types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS)(did_change_folders)
     server.feature(types.TEXT_DOCUMENT_DID_SAVE)(did_save)
+    server.feature(types.NOTEBOOK_DOCUMENT_DID_SAVE)(did_save_notebook)
     server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)(did_change_watched_files)
     # Without the options object the capability is not advertised, and no editor asks.
     server.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())(inline_completion)
@@ -252,46 +438,11 @@ def build(flags: Flags | None = None, load: Load = load_engine) -> Server:
     return server
 
 
-def run(flags: Flags, *, log_file: str | None = None, load: Load = load_engine) -> None:
-    """Serve one editor on stdin and stdout until it says exit or goes away."""
-    line = logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s")
-    handlers: list[logging.Handler] = [logging.StreamHandler()]  # stderr
-    if log_file is not None:
-        handlers.append(logging.FileHandler(log_file, encoding="utf-8"))
-    for handler in handlers:
-        handler.setFormatter(line)
-        logging.getLogger().addHandler(handler)
-    # pygls logs the text of every message at a lower level: people's code.
-    logging.getLogger("pygls").setLevel(logging.ERROR)
-    server = build(flags, load)
-    for name in ("lsp_server", "model"):
-        logging.getLogger(name).addHandler(EditorLog(server))
-    try:
-        server.start_io()
-    finally:
-        server.service.close()
-
-
-class EditorLog(logging.Handler):
-    """Our own log lines as window/logMessage. pygls' are left out: they would log themselves."""
-
-    def __init__(self, server: Server) -> None:
-        super().__init__()
-        self._server = server
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Send a line; from whichever thread, the event loop writes it."""
-        params = types.LogMessageParams(
-            type=_LEVELS.get(record.levelno, types.MessageType.Log), message=record.getMessage()
-        )
-        loop = self._server.loop
-        if loop is not None and not loop.is_closed():
-            with contextlib.suppress(RuntimeError):  # closed this very moment
-                loop.call_soon_threadsafe(self._server.window_log_message, params)
+# From LSP's words to ours
 
 
 def _converter() -> Converter:
-    """pygls' converter, lenient where a request would get no answer: drafts of LSP 3.18 counted from 0."""
+    """pygls' converter, taking trigger kinds of drafts of the protocol (0 and 1) for the final ones."""
     converter: Converter = default_converter()  # type: ignore[no-untyped-call]
     kinds = types.InlineCompletionTriggerKind
     converter.register_structure_hook(
@@ -300,14 +451,51 @@ def _converter() -> Converter:
     return converter
 
 
-def _edit(change: types.TextDocumentContentChangeEvent) -> Edit:
-    if isinstance(change, types.TextDocumentContentChangePartial):
-        return Edit(text=change.text, start=_spot(change.range.start), end=_spot(change.range.end))
-    return Edit(text=change.text)
+def _document(opened: types.TextDocumentItem) -> Document:
+    return Document(path=_path(opened.uri), language_id=opened.language_id, text=opened.text)
+
+
+def _documents(opened: Sequence[types.TextDocumentItem]) -> dict[str, Document]:
+    return {document.uri: _document(document) for document in opened}
+
+
+def _cells(cells: Sequence[types.NotebookCell]) -> tuple[Cell, ...]:
+    return tuple(Cell(uri=cell.document, is_code=cell.kind == types.NotebookCellKind.Code) for cell in cells)
+
+
+def _path(uri: str) -> str:
+    """Where a document lies, links followed; the end of its URI where that is no file."""
+    path = to_fs_path(uri)
+    if path:
+        with contextlib.suppress(ValueError, OSError):  # a NUL; a surrogate
+            return os.path.realpath(path)
+    return uri.rsplit("/", 1)[-1]
+
+
+def _saved(ls: Server, uri: str) -> None:
+    path = to_fs_path(uri)
+    if path:
+        with contextlib.suppress(ValueError, OSError):
+            ls.service.saved(path)
+
+
+def _edits(changes: Sequence[types.TextDocumentContentChangeEvent]) -> list[Edit]:
+    return [
+        Edit(text=change.text, start=_spot(change.range.start), end=_spot(change.range.end))
+        if isinstance(change, types.TextDocumentContentChangePartial)
+        else Edit(text=change.text)
+        for change in changes
+    ]
 
 
 def _spot(position: types.Position) -> Spot:
     return position.line, position.character
+
+
+def _texts(answer: Answer) -> list[str]:
+    """The suggestions with the document's line ends."""
+    end = line_end(answer.document.text)
+    return [one.text.replace("\n", end) for one in answer.suggestions]
 
 
 def _read_folders(ls: Server) -> None:

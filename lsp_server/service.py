@@ -1,7 +1,8 @@
 """One editor's service, in words of our own: open documents, settings, the model, its state, suggestions.
 
-Everything here runs on the event loop, except `_complete`, which runs on the worker thread. Not here: LSP
-(server.py), who may decode (turns.py), what makes a good suggestion (completer.py).
+Everything here runs on the event loop, except `_complete` and `_compute_ahead`, which run on the worker
+thread. Not here: LSP (server.py), what is open (open_texts.py), who may decode (turns.py), what makes a good
+suggestion (completer.py).
 """
 
 from __future__ import annotations
@@ -10,31 +11,38 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from lsp_server import context, settings
+from lsp_server import context, power, settings
 from lsp_server.completer import Completer, Request, Silence, Suggestion, Use, deadline_in, explained
-from lsp_server.documents import Document, Encoding, changed, offset_at
+from lsp_server.documents import Document, Edit, Spot
+from lsp_server.nearby import Nearby
+from lsp_server.notebooks import Notebook
+from lsp_server.open_texts import Chosen, OpenTexts, Place, Splice
+from lsp_server.pace import Pace
 from lsp_server.turns import Turns
+from lsp_server.workspace import State as Indexed
 from lsp_server.workspace import Workspace
 from model.errors import ConfigError, TabwrightError
-from model.neighbourhood import Neighbourhood
 from model.neighbours import characters_for
+from model.serving.runtime import default_threads
 
 if TYPE_CHECKING:
-    from model.fim import Hole
+    from model.fim import Hole, Snippet
     from model.serving.engine import Engine
     from model.serving.memory import Layer
     from model.serving.project import Project
+    from model.serving.shelf import Shelf
 
 State = Literal["starting", "ready", "silent", "problem"]
 Load = Callable[[Path | None, int], "Engine"]  # folder and threads
 _MOST_PREPARED = 6
-Spot = tuple[int, int]  # line and column as the editor counts them
+_MOST_WARNED = 100  # sentences; whoever sends that many reads none
+_MOST_SHOWN = 16  # documents whose last suggestions are remembered until they are accepted
 
 log = logging.getLogger("lsp_server")
 
@@ -50,30 +58,30 @@ class Flags:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Edit:
-    """A change of a document: of the range, or of all of it where there is none."""
-
-    text: str
-    start: Spot | None = None
-    end: Spot | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
-    """The entry selected in the editor's own menu: a suggestion must go on from its text."""
-
-    start: Spot
-    end: Spot
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A suggestion, with the document and hole that it was made for."""
+    """Suggestions, the best first and at least one, with the document and hole that they were made for."""
 
     document: Document
     hole: Hole
-    suggestion: Suggestion
+    suggestions: tuple[Suggestion, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shown:
+    """What was last suggested in a document, to know it when it stands there. LF line ends."""
+
+    before: str
+    texts: tuple[str, ...]
+    behind: str
+
+    def accepted_in(self, text: str) -> str | None:
+        """The suggestion that has become part of the text, line ends aside."""
+        text = context.with_lf(text)
+        length = len(text) - len(self.before) - len(self.behind)
+        for one in self.texts:
+            if len(one) == length and text.startswith(one, len(self.before)):
+                return one if text.startswith(self.before) and text.endswith(self.behind) else None
+        return None
 
 
 class Face(Protocol):
@@ -84,6 +92,9 @@ class Face(Protocol):
 
     def tell_user(self, message: str, *, problem: bool) -> None:
         """A sentence that the person should read: a problem, or a warning."""
+
+    def tell_indexing(self) -> None:
+        """The workspace is being looked through; `Service.indexed` says how far that is."""
 
 
 def load_engine(folder: Path | None, threads: int) -> Engine:
@@ -97,21 +108,32 @@ def load_engine(folder: Path | None, threads: int) -> Engine:
     return Engine.load(folder, threads=threads)
 
 
+def _shelf(engine: Engine) -> Shelf:
+    """Where the index of a workspace is kept from one start to the next."""
+    from platformdirs import user_cache_path
+
+    from model.serving.shelf import Shelf
+
+    folder = user_cache_path("tabwright") / "index"
+    return Shelf(folder, tokenizer_sha256=engine.tokenizer.sha256, dtype=engine.encoder.dtype)
+
+
 class Service:
-    """Everything a connection has. `encoding` and `folders` (file system paths) come with initialize."""
+    """Everything a connection has. `texts.encoding` and the folders come with initialize."""
 
     def __init__(self, face: Face, flags: Flags, load: Load) -> None:
         self.settings = settings.Settings()
-        self.encoding: Encoding = "utf-16"
-        self.folders: list[str] = []
+        self.texts = OpenTexts()
+        self.folders: list[str] = []  # file system paths
         self.completer: Completer | None = None
         self.state: tuple[State, str] = ("starting", "the model is loading")
-        self._documents: dict[str, Document] = {}  # in the order they were opened
-        self._touched: dict[str, None] = {}  # URIs, the one worked on last at the end
-        self._neighbourhood = Neighbourhood()  # of open documents; used on the worker thread only
+        self._nearby = Nearby()  # what a prompt's neighbours are chosen from
         self._project: Project | None = None
         self._workspace: Workspace | None = None
         self._asked = ""  # URI of the document last asked for, until it is closed
+        self._shown: dict[str, _Shown] = {}  # by URI
+        self._ahead: Place | None = None  # computed, or being computed, before it is asked for
+        self._pace = Pace()
         self._turns = Turns()
         self._face = face
         self._flags = flags
@@ -123,26 +145,17 @@ class Service:
 
     def open(self, uri: str, document: Document) -> None:
         """Keep a document. Editors open some in the background: the one asked for stays the state's."""
-        self._documents[uri] = document
-        self._touch(uri)
+        self._turns.overtake(self.texts.key(uri))
+        self.texts.open(uri, document)
         self._prepare([document])
         self._look()
 
-    def change(self, uri: str, edits: list[Edit]) -> None:
+    def change(self, uri: str, edits: Sequence[Edit]) -> None:
         """Edit a document. An answer for its old text would be of no use, so it is not waited for."""
-        document = self._documents.get(uri)
-        if document is None:
-            log.warning("a change of %s, which is not open, was ignored", uri)
-            return
-        self._turns.overtake(uri)
-        text = document.text
-        for edit in edits:
-            if edit.start is None or edit.end is None:
-                text = edit.text
-            else:
-                text = changed(text, edit.start, edit.end, edit.text, self.encoding)
-        self._documents[uri] = replace(document, text=text)
-        self._touch(uri)
+        self._turns.overtake(self.texts.key(uri))
+        if self.texts.change(uri, edits) is not None:
+            self._pace.typed(time.monotonic(), "".join(edit.text for edit in edits))
+            self.accepted(uri)
 
     def saved(self, path: str) -> None:
         """A file has changed on disk: the project's index reads it again."""
@@ -151,17 +164,47 @@ class Service:
 
     def close_document(self, uri: str) -> None:
         """Forget a document."""
-        self._turns.overtake(uri)
-        document = self._documents.pop(uri, None)
-        self._touched.pop(uri, None)
-        if document is not None:
+        self._turns.overtake(self.texts.key(uri))
+        document = self.texts.close(uri)
+        self._shown.pop(uri, None)
+        if document is not None and Path(document.path).is_absolute():
             self.saved(document.path)
         if uri == self._asked:
             self._asked = ""
 
-    def _touch(self, uri: str) -> None:
-        self._touched.pop(uri, None)
-        self._touched[uri] = None
+    def open_notebook(self, uri: str, notebook: Notebook, texts: Mapping[str, Document]) -> None:
+        """Keep a notebook, whose cells are one document."""
+        self._turns.overtake(uri)
+        self.texts.open_notebook(uri, notebook, texts)
+        self._forget_closed()
+        self._look()
+
+    def change_notebook(
+        self,
+        uri: str,
+        splice: Splice | None,
+        opened: Mapping[str, Document],
+        closed: Sequence[str],
+        edits: Sequence[tuple[str, Sequence[Edit]]],
+    ) -> None:
+        """Change the cells of a notebook, then their texts."""
+        self._turns.overtake(uri)
+        if splice is not None and self.texts.change_notebook(uri, splice, opened):
+            for cell in closed:
+                self.close_document(cell)
+            self._forget_closed()  # not all editors say of a cell that is taken out that it is closed
+        for cell, changes in edits:
+            self.change(cell, changes)
+
+    def close_notebook(self, uri: str, cells: Sequence[str]) -> None:
+        """Forget a notebook and its cells."""
+        self._turns.overtake(uri)
+        for cell in {*self.texts.close_notebook(uri), *cells}:
+            self.close_document(cell)
+
+    def _forget_closed(self) -> None:
+        for uri in [uri for uri in self._shown if self.texts.get(uri) is None]:
+            del self._shown[uri]
 
     def _prepare(self, documents: Sequence[Document]) -> None:
         """Have documents encoded for the memory before anybody asks."""
@@ -175,7 +218,7 @@ class Service:
             # An editor may restore dozens at once; those not prepared are encoded when they are needed.
             for document in fit[-_MOST_PREPARED:]:
                 text = context.with_lf(document.text)
-                self._turns.background(partial(self.completer.engine.prepare, text))
+                self._turns.errand(partial(self.completer.engine.prepare, text))
 
     # The project
 
@@ -194,27 +237,37 @@ class Service:
                 return
             engine = self.completer.engine
             self._project = engine.new_project()
-            self._workspace = Workspace(self._project, engine.release.languages)
+            self._workspace = Workspace(
+                self._project, engine.release.languages, nearby=self._nearby, shelf=_shelf(engine)
+            )
         self._workspace.follow(self.folders if self.settings.index_project else [])
+        self._face.tell_indexing()
+
+    @property
+    def indexed(self) -> Indexed | None:
+        """How far the index of the workspace is; None where there is none."""
+        return None if self._workspace is None else self._workspace.state
 
     # Settings and state
 
     def configure(self, raw: object, *, at_start: bool) -> None:
         """Take settings over; warn once of each value that cannot be used."""
-        reading = settings.read(raw, current=None if at_start else self.settings)
+        before = self.settings
+        reading = settings.read(raw, current=None if at_start else before)
         self.settings = reading.settings
         for name in ("lsp_server", "model"):
             logging.getLogger(name).setLevel(self.settings.log_level.upper())
         for key in reading.unknown:
-            log.warning("the setting %s.%s is not known and was ignored", settings.SECTION, key)
+            log.warning("the setting %s.%.80s is not known and was ignored", settings.SECTION, key)
         for sentence in reading.warnings:
-            if sentence not in self._warned:
+            if sentence not in self._warned and len(self._warned) < _MOST_WARNED:
                 self._warned.add(sentence)
                 self._face.tell_user(sentence, problem=False)
         if self.completer is not None:
             self.completer.cache.clear()
             self._look()
-            self._index()
+            if self.settings.index_project != before.index_project:
+                self._index()
 
     def _set_state(self, state: State, message: str) -> None:
         if (state, message) != self.state or state == "starting":
@@ -226,7 +279,7 @@ class Service:
         if self.completer is None:
             return
         release = self.completer.engine.release
-        document = self._documents.get(self._asked) or next(reversed(self._documents.values()), None)
+        document = self.texts.get(self._asked) or self.texts.last_opened
         language = context.language_of(document) if document else None
         if not self.settings.enable:
             self._set_state("silent", "suggestions are switched off")
@@ -249,6 +302,9 @@ class Service:
     async def _load_model(self) -> None:
         folder = self._flags.model or (Path(self.settings.model) if self.settings.model else None)
         threads = self.settings.threads if self._flags.threads is None else self._flags.threads
+        if power.on_battery():
+            threads = power.threads_for(threads, default_threads(), battery=True)
+            log.info("on battery: %d threads", threads)
         start = time.monotonic()
         try:
             engine = await self._turns.background(lambda: self._load(folder, threads))
@@ -261,7 +317,7 @@ class Service:
             return
         self.completer = Completer(engine, use=self._flags.use, layers=self._flags.layers)
         log.info("loaded %s in %.0f ms", engine.release.folder, (time.monotonic() - start) * 1000)
-        self._prepare(list(self._documents.values()))
+        self._prepare(self.texts.all())
         self._index()
         self._look()
 
@@ -274,24 +330,22 @@ class Service:
     async def suggest(
         self, uri: str, spot: Spot, *, invoked: bool, chosen: Chosen | None = None
     ) -> Answer | None:
-        """The suggestion for a place in an open document, or None."""
-        document = self._documents.get(uri)
-        if document is None:
-            log.warning("a request for %s, which is not open, was answered with nothing", uri)
+        """The suggestions for a place in an open document, or None."""
+        place = self.texts.place(uri, spot, chosen)
+        if place is None:
             return None
         self._asked = uri
         self._look()
         if not self.settings.enable or (self.settings.trigger_mode == "invoked" and not invoked):
             return None
-        between = self._between(document, spot, chosen)
-        if between is None:
-            return None
         asked = time.monotonic()
+        others = self.texts.others(uri)
         found = await self._turns.run(
-            uri,
-            lambda cancelled: self._complete(document, *between, cancelled, invoked=invoked),
-            delay=0 if invoked else self.settings.debounce_ms / 1000,
+            self.texts.key(uri),
+            lambda cancelled: self._complete(place, others, cancelled, invoked=invoked, asked=asked),
+            delay=0 if invoked else self._delay(asked),
             after=self.start_loading(),
+            joins=place == self._ahead,
         )
         if found is None:
             return None
@@ -299,68 +353,128 @@ class Service:
         if isinstance(found, Silence):
             log.debug("no suggestion after %.0f ms: %s", milliseconds, found.reason)
             return None
-        hole, result = found
-        log.debug("suggestion after %.0f ms: %d tokens, %s", milliseconds, result.tokens, result.stop_reason)
-        for sentence in explained(result):
-            log.debug("%s", sentence)
-        return Answer(document=document, hole=hole, suggestion=result)
+        hole, results = found
+        for result in results:
+            log.debug(
+                "suggestion after %.0f ms: %d tokens, %s", milliseconds, result.tokens, result.stop_reason
+            )
+            for sentence in explained(result):
+                log.debug("%s", sentence)
+        self._remember_shown(uri, place, results)
+        document = self.texts.get(uri)
+        return None if document is None else Answer(document=document, hole=hole, suggestions=tuple(results))
 
-    def _between(self, document: Document, spot: Spot, chosen: Chosen | None) -> tuple[str, str] | None:
-        """The text before and behind the place; None, and a line in the log, where there is no such place."""
-        first, last = (spot, spot) if chosen is None else (chosen.start, chosen.end)
-        ends = []
-        for line, character in (spot, first, last):
-            ends.append(offset_at(document.text, line, character, self.encoding))
-            if ends[-1] is None:
-                log.warning(
-                    "line %d, character %d is outside %s; the request was answered with nothing",
-                    line, character, document.path,
-                )  # fmt: skip
-                return None
-        return document.text[: ends[1]] + (chosen.text if chosen else ""), document.text[ends[2] :]
+    def _delay(self, now: float) -> float:
+        """Seconds to wait before a request that nobody asked for is worth its while."""
+        setting = self.settings.debounce_ms
+        return self._pace.delay(setting, now) if self.settings.adapt_debounce else setting / 1000
 
     def _complete(
-        self, document: Document, before: str, behind: str, cancelled: Callable[[], bool], *, invoked: bool
-    ) -> tuple[Hole, Suggestion] | Silence:
+        self,
+        place: Place,
+        others: Sequence[Document],
+        cancelled: Callable[[], bool],
+        *,
+        invoked: bool,
+        asked: float,
+    ) -> tuple[Hole, Sequence[Suggestion]] | Silence:
         """On the worker thread. No error of one suggestion ends the server."""
         completer = self.completer
         if completer is None:
             return Silence(reason="there is no model")
-        request = Request(
-            max_lines=self.settings.max_lines,
-            deadline=deadline_in(self.settings.deadline_ms),
-            cancelled=cancelled,
-            disabled=[name for name, on in self.settings.languages.items() if not on],
-            invoked=invoked,
-        )
-        # The one worked on last first. A list first: the event loop may add one meanwhile.
-        others = [
-            other for uri in reversed(list(self._touched)) if (other := self._documents.get(uri)) is not None
-        ]
+        request = self._request(cancelled, invoked=invoked, asked=asked)
         try:
-            # Choosing neighbours takes time: none where the completer will say no.
-            language = context.language_of(document)
-            asked = language in completer.engine.release.languages and language not in request.disabled
-            files = context.files_beside(document, others, self.folders) if asked else []
-            shown = files if completer.engine.release.neighbours else []
-            hole = context.hole_between(
-                document,
-                before,
-                behind,
-                folders=self.folders,
-                files=shown,
-                neighbourhood=self._neighbourhood,
-                # As many as training shows in a prompt of this size.
-                characters=characters_for(completer.budget),
-            )
+            hole, files = self._hole(completer, place, others, request)
+            if invoked:
+                several = completer.complete_several(
+                    hole, request, self.settings.candidates, files=files, project=self._project
+                )
+                return (hole, several) if several else Silence(reason="nothing is worth showing")
             result = completer.complete(hole, request, files=files, project=self._project)
         except Exception as error:
             log.exception("a suggestion failed")
             return Silence(reason=f"an error: {error}")
-        return result if isinstance(result, Silence) else (hole, result)
+        return result if isinstance(result, Silence) else (hole, [result])
+
+    def _request(
+        self, cancelled: Callable[[], bool], *, invoked: bool, asked: float | None = None
+    ) -> Request:
+        return Request(
+            max_lines=self.settings.max_lines,
+            deadline=deadline_in(self.settings.invoked_deadline_ms if invoked else self.settings.deadline_ms),
+            cancelled=cancelled,
+            disabled=[name for name, on in self.settings.languages.items() if not on],
+            invoked=invoked,
+            in_comments=self.settings.in_comments,
+            in_strings=self.settings.in_strings,
+            show_above=self.settings.show_above,
+            asked=asked,
+        )
+
+    def _hole(
+        self, completer: Completer, place: Place, others: Sequence[Document], request: Request
+    ) -> tuple[Hole, list[Snippet]]:
+        """The hole, and the other open files of its language."""
+        # Choosing neighbours takes time: none where the completer will say no.
+        release = completer.engine.release
+        language = context.language_of(place.document)
+        asked = language in release.languages and language not in request.disabled
+        files = context.files_beside(place.document, others, self.folders) if asked else []
+        shown = asked and release.neighbours
+        hole = context.hole_between(
+            place.document,
+            place.before,
+            place.behind,
+            folders=self.folders,
+            files=files if shown else [],
+            nearby=self._nearby if shown else None,
+            # As many as training shows in a prompt of this size.
+            characters=characters_for(completer.budget),
+        )
+        return hole, files
+
+    # After a suggestion was accepted
+
+    def _remember_shown(self, uri: str, place: Place, results: Sequence[Suggestion]) -> None:
+        self._shown.pop(uri, None)
+        self._shown[uri] = _Shown(
+            before=place.own_before,
+            texts=tuple(result.text for result in results),
+            behind=place.own_behind,
+        )
+        while len(self._shown) > _MOST_SHOWN:
+            del self._shown[next(iter(self._shown))]
+
+    def accepted(self, uri: str) -> None:
+        """A suggestion may have become part of a document, by its command or an edit: then go on from there.
+
+        Some editors run the command before they edit, others after: whichever comes last finds the text.
+        """
+        shown, document = self._shown.get(uri), self.texts.get(uri)
+        text = None if shown is None or document is None else shown.accepted_in(document.text)
+        if shown is None or text is None:
+            return
+        del self._shown[uri]
+        self._pace.accepted()
+        place = self.texts.place_after(uri, shown.before + text)
+        if place is not None and self.settings.enable and self.settings.trigger_mode == "automatic":
+            self._ahead = place
+            work = partial(self._compute_ahead, place, self.texts.others(uri))
+            self._turns.ahead(self.texts.key(uri), work)
+
+    def _compute_ahead(self, place: Place, others: Sequence[Document], stopped: Callable[[], bool]) -> None:
+        """On the worker thread, when it has nothing else to do: what will be asked for next."""
+        if self.completer is not None:
+            request = self._request(stopped, invoked=False)
+            hole, files = self._hole(self.completer, place, others, request)
+            self.completer.ahead(hole, request, files=files, project=self._project)
 
     def close(self) -> None:
         """End everything that is under way."""
         if self._workspace is not None:
             self._workspace.close()
         self._turns.close()
+
+    def join(self, seconds: float) -> None:
+        """Wait, after `close`, for the worker to end its step."""
+        self._turns.join(seconds)

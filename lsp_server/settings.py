@@ -21,13 +21,19 @@ AT_START = ("model", "threads")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the user decides. Times are in milliseconds."""
+    """What the user decides. Times are in milliseconds, `show_above` is in percent."""
 
     enable: bool = True
     debounce_ms: int = 75
+    adapt_debounce: bool = True  # to how fast this person types (pace.py)
     max_lines: int = 12
-    deadline_ms: int = 1500
+    deadline_ms: int = 300  # of what nobody asked for: later than that, the next key is there
+    invoked_deadline_ms: int = 1500  # somebody asked, and waits
     trigger_mode: TriggerMode = "automatic"
+    in_comments: bool = True  # this and `in_strings` are for automatic requests only
+    in_strings: bool = True
+    show_above: int = 5  # least probability that the first line is what would be typed; 0: all is shown
+    candidates: int = 3  # how many, for who asks
     languages: Mapping[str, bool] = field(default_factory=dict)
     threads: int = 0  # 0: cores - 1
     index_project: bool = True  # read the workspace's files for what they repeat
@@ -101,21 +107,32 @@ def _one_of(*choices: str) -> tuple[str, Callable[[object], bool]]:
     return "one of " + ", ".join(choices), lambda value: isinstance(value, str) and value in choices
 
 
+def _is_switch(value: object) -> bool:
+    return isinstance(value, bool)
+
+
 def _switches(value: object) -> bool:
     return isinstance(value, Mapping) and all(
         isinstance(key, str) and isinstance(switch, bool) for key, switch in value.items()
     )
 
 
+_SWITCH = ("true or false", _is_switch)
 _ALLOWED: dict[str, tuple[str, Callable[[object], bool]]] = {
-    "enable": ("true or false", lambda value: isinstance(value, bool)),
+    "enable": _SWITCH,
     "debounce_ms": _integer(0, 2000),
+    "adapt_debounce": _SWITCH,
     "max_lines": _integer(1, 50),
     "deadline_ms": _integer(50, 10_000),
+    "invoked_deadline_ms": _integer(50, 10_000),
     "trigger_mode": _one_of("automatic", "invoked"),
+    "in_comments": _SWITCH,
+    "in_strings": _SWITCH,
+    "show_above": _integer(0, 90),
+    "candidates": _integer(1, 5),
     "languages": ("an object of language ids with true or false", _switches),
     "threads": _integer(0, 64),
-    "index_project": ("true or false", lambda value: isinstance(value, bool)),
+    "index_project": _SWITCH,
     "model": ("a path, or empty for the model that ships", lambda value: isinstance(value, str)),
     "log_level": _one_of("error", "warning", "info", "debug"),
 }

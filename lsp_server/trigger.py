@@ -18,8 +18,10 @@ Pure. How a line and a block end is told in postprocess.py.
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from model import syntax
@@ -100,8 +102,33 @@ def logical_line(hole: Hole) -> str:
 def recent_text(hole: Hole) -> str:
     """The end of the prefix, from the last place that surely begins afresh."""
     recent = hole.prefix[-_READ_BACK:]
-    starts = [found.start() for found in syntax.language(hole.language).fresh_start.finditer(recent)]
-    return recent[starts[-1] :] if starts else recent
+    return recent[_fresh_start(recent, hole.language, whole=len(recent) == len(hole.prefix)) :]
+
+
+@lru_cache(maxsize=8)  # asked several times for each request, always of the same text
+def _fresh_start(text: str, language: str, *, whole: bool) -> int:
+    """Where the last statement begins that is outside every bracket and string; `whole`: a file's beginning.
+
+    An example in a docstring looks like one, so strings are read from further above: from the beginning, or
+    from a statement at the margin, where examples seldom stand.
+    """
+    entry = syntax.language(language)
+    starts = [found.start() for found in entry.fresh_start.finditer(text)]
+    if not starts:
+        return 0
+    first = 0 if whole else next((at for at in starts if not text[at].isspace()), starts[0])
+    strings = [
+        found.span()
+        for found in entry.lexicon.finditer(text, first)
+        if found.lastgroup in ("whole", "unclosed")
+    ]
+    ends = [end for _, end in strings]
+    last = first
+    for at in starts:
+        following = bisect_right(ends, at)  # the first string that is not over there
+        if at >= first and (following == len(ends) or strings[following][0] >= at):
+            last = at
+    return last
 
 
 def _indentation(line: str) -> str:

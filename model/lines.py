@@ -19,6 +19,7 @@ from model.languages.registry import language
 Inside = Literal["string", "comment"]
 _CLOSERS = {"(": ")", "[": "]", "{": "}"}
 _CONTROL = words("if else for while do switch catch with try match loop select return synchronized")
+_QUOTE = re.compile(r"'''|\"{3}|[\"'`]")
 _METHOD = re.compile(r"[^=;(){}]*\w[^=;(){}]*\([^={}]*\)[^=;(){}]*\{[^\n]*\Z")
 
 
@@ -46,6 +47,31 @@ def lexical(text: str, language_name: str) -> Lexical:
         elif kind == "closer" and brackets:
             brackets.pop()
     return Lexical(inside=inside, brackets="".join(brackets))
+
+
+def code_of(line: str, language_name: str) -> str:
+    """A line without the comment that ends it and without blanks there; it begins outside of strings.
+
+    A block comment that is still open ends nothing.
+    """
+    entry = language(language_name)
+    opening = entry.block_comment[0] if entry.block_comment else entry.line_comment
+    for match in entry.lexicon.finditer(line):
+        if line[match.end() :].strip():
+            continue
+        is_block = match.group().startswith(opening) and opening != entry.line_comment
+        if (match.lastgroup == "comment") != is_block:
+            return line[: match.start()].rstrip()
+    return line.rstrip()
+
+
+def open_quote(text: str, language_name: str) -> str | None:
+    """What closes the string that is open behind a text; None where none is, or a raw one with a fence."""
+    for match in language(language_name).lexicon.finditer(text):
+        if match.lastgroup == "unclosed" and match.end() == len(text):
+            found = _QUOTE.match(match.group())
+            return found.group() if found else None
+    return None
 
 
 def header_comment(text: str, language_name: str) -> tuple[int, int] | None:
@@ -108,12 +134,12 @@ def block_end(before: str, text: str, language_name: str) -> int | None:
     head = before[before.rfind("\n") + 1 :]
     whole = head + text
     comment = head.lstrip().startswith(entry.line_comment)
-    opens = head.rstrip().endswith(":") and not comment
+    opens = code_of(head, language_name).endswith(":")
     outside = indentation(head) - (not opens) if head.strip() else None  # this deep or less is outside
     first: int | None = None if comment or not head.strip() else -1  # depth of the first code line
     ends_with_first = deeper = False
     finish = 0  # where the block ends if the next line is outside
-    for start, end in _logical_lines(whole, entry):
+    for start, end in logical_lines(whole, entry.name):
         line = whole[start:end]
         if not line.strip():
             if first == 0 and not deeper and finish and whole[end + 1 :].strip():
@@ -150,14 +176,14 @@ def _block_end_by_braces(before: str, text: str, entry: Language) -> int | None:
     whole, seam = head + text, len(head)
     at_seam = lexical(head, entry.name)
     brackets = list(at_seam.brackets)
-    opens = at_seam.inside is None and head.rstrip().endswith(entry.opens_block)
+    opens = at_seam.inside != "string" and code_of(head, entry.name).endswith(entry.opens_block)
     is_code = bool(head.strip()) and not head.lstrip().startswith(entry.decorations)
     first: int | None = -1 if is_code else None  # depth of the first code line
     ends_with_first = deeper = False
     finish = 0  # where the block ends if the next line is outside
     marks = _marks_from(whole, seam, entry)
     mark = next(marks, None)
-    for start, end in _logical_lines(whole, entry):
+    for start, end in logical_lines(whole, entry.name):
         line = whole[start:end]
         begun = line.lstrip()
         if not begun:
@@ -213,12 +239,16 @@ def last_logical_line(text: str, language_name: str) -> str:
 
     In a language of braces, one within braces does.
     """
-    *_, (start, _end) = _logical_lines(text, language(language_name))
+    *_, (start, _end) = logical_lines(text, language_name)
     return text[start:]
 
 
-def _logical_lines(text: str, entry: Language) -> Iterator[tuple[int, int]]:
-    """(start, end) of each line, where a line break within brackets or a string does not end it."""
+def logical_lines(text: str, language_name: str) -> Iterator[tuple[int, int]]:
+    """(start, end) of each line, where a line break within brackets or a string does not end it.
+
+    In a language of braces, one within braces does.
+    """
+    entry = language(language_name)
     covered = _covered_by_round(text, entry) if entry.braces else _covered(text, entry)
     start = 0
     for newline in (match.start() for match in re.finditer("\n", text)):
@@ -279,7 +309,10 @@ def endings(text: str, language_name: str) -> list[str]:
     entry = language(language_name)
     last = text[text.rstrip().rfind("\n") + 1 :]
     line = "\n" + last[: len(last) - len(last.lstrip())]
-    closers = "".join(_CLOSERS[one] for one in reversed(lexical(text, language_name).brackets))
+    state = lexical(text, language_name)
+    closers = "".join(_CLOSERS[one] for one in reversed(state.brackets))
+    if state.inside == "comment" and closers:  # behind a line's comment nothing closes
+        closers = line + closers
     tails = [tail.replace("\n", line) for tail in entry.tails]
     if not entry.braces:
         return ["", *(closers + tail for tail in tails)]

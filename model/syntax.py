@@ -30,11 +30,14 @@ from model.lines import (
     Inside,
     Lexical,
     block_end,
+    code_of,
     endings,
     header_comment,
     indentation,
     last_logical_line,
     lexical,
+    logical_lines,
+    open_quote,
 )
 
 __all__ = [
@@ -46,6 +49,7 @@ __all__ = [
     "Tree",
     "block_end",
     "boundaries",
+    "code_of",
     "comment_share",
     "comments_and_strings",
     "documentation",
@@ -59,7 +63,9 @@ __all__ = [
     "languages",
     "last_logical_line",
     "lexical",
+    "logical_lines",
     "nodes",
+    "open_quote",
     "parse",
     "share_of_errors",
 ]
@@ -395,8 +401,12 @@ def _holds(node: tree_sitter.Node, at: int, entry: Language) -> bool:
     """
     if at < node.end_byte:
         return True
-    # In Python, a comment that ends a block counts as over: the pinned positions were drawn so.
-    while entry.braces and node.child_count and node.type not in entry.comments:
-        node = node.children[-1]
+    while node.type not in entry.comments:
+        inner = [
+            child for child in node.children if child.end_byte > child.start_byte
+        ]  # some bodies are empty
+        if not inner:
+            break
+        node = inner[-1]
     is_line = node.type in entry.comments and (node.text or b"").startswith(entry.line_comment.encode())
     return is_line and node.end_point.column != 0

@@ -53,6 +53,7 @@ def test_architecture_names_every_module() -> None:
         "eval",
         "eval/bench",
         "eval/experiments",
+        "eval/replay",
     )
     modules = [p.name for d in packages for p in (ROOT / d).glob("*.py") if p.name != "__init__.py"]
     assert [m for m in modules if f"`{m}`" not in text] == []

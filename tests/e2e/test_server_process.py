@@ -6,10 +6,15 @@ right place. `model_folder` is the folder of the model.
 
 import asyncio
 import json
+import re
+import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import pytest
 from pygls.exceptions import JsonRpcException
@@ -142,3 +147,97 @@ def test_complete_on_the_command_line(tmp_path: Path, model_folder: Path) -> Non
     done = complete(str(file), "99", "1", "--model", str(model_folder))
     assert done.returncode == 1
     assert "line 99 is outside" in done.stderr
+
+
+# How the process ends. No model is loaded: nobody says `initialized`.
+
+PATIENCE = 120  # seconds, on a busy machine
+
+
+def frame(message: dict[str, object]) -> bytes:
+    body = json.dumps({"jsonrpc": "2.0", **message}).encode()
+    return b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+
+
+def read_frame(pipe: IO[bytes]) -> dict[str, object]:
+    length = 0
+    while line := pipe.readline().strip():
+        if line.startswith(b"Content-Length"):
+            length = int(line.split(b":")[1])
+    message = json.loads(pipe.read(length))
+    assert isinstance(message, dict)
+    return message
+
+
+def initialize(pid: int | None) -> bytes:
+    return frame({"id": 1, "method": "initialize", "params": {"processId": pid, "capabilities": {}}})
+
+
+SHUTDOWN = frame({"id": 2, "method": "shutdown"})
+EXIT = frame({"method": "exit"})
+
+
+@contextmanager
+def server(*arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    with subprocess.Popen(
+        [*SERVER, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        (b"", 0),  # nobody ever spoke
+        (initialize(None) + SHUTDOWN + EXIT, 0),
+        (initialize(None) + SHUTDOWN, 0),  # an editor that forgets to say exit
+        (initialize(None) + EXIT, 1),
+        (initialize(None), 1),
+    ],
+)
+def test_the_exit_code_says_how_the_session_ended(sent: bytes, code: int) -> None:
+    with server() as process:
+        process.communicate(sent, timeout=PATIENCE)
+        assert process.returncode == code
+
+
+def test_the_server_ends_with_the_editor_that_dies() -> None:
+    """Even where somebody else keeps its stdin open: an orphan would hold its memory for ever."""
+    waiting = [sys.executable, "-I", "-c", "input()"]
+    with server() as process, subprocess.Popen(waiting, stdin=subprocess.PIPE) as editor_process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(initialize(editor_process.pid))
+        process.stdin.flush()
+        assert "result" in read_frame(process.stdout)
+        assert process.poll() is None
+        editor_process.kill()
+        editor_process.wait()
+        assert process.wait(PATIENCE) == 1
+
+
+def test_one_editor_is_served_over_tcp() -> None:
+    with server("--tcp", "0") as process:
+        assert process.stderr is not None
+        line = process.stderr.readline().decode()
+        found = re.search(r"listening at 127\.0\.0\.1:(\d+) for one client", line)
+        assert found is not None, line
+        with socket.create_connection(("127.0.0.1", int(found.group(1))), PATIENCE) as connection:
+            connection.sendall(initialize(None))
+            with connection.makefile("rb") as pipe:
+                assert "result" in read_frame(pipe)
+                with pytest.raises(OSError, match="refused"):
+                    socket.create_connection(("127.0.0.1", int(found.group(1))), 1)
+                connection.sendall(SHUTDOWN + EXIT)
+                assert read_frame(pipe)["id"] == 2
+        assert process.wait(PATIENCE) == 0
+
+
+def test_what_is_no_address_ends_in_one_sentence() -> None:
+    with server("--tcp", "localhost:http") as process:
+        _, told = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 1
+        assert told.decode().startswith("tabwright: --tcp localhost:http is no address; write HOST:PORT")

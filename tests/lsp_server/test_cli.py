@@ -12,6 +12,7 @@ from lsp_server import completer, service
 from lsp_server.cli import complete
 from lsp_server.service import load_engine
 from model.errors import ConfigError, DataError, TabwrightError
+from model.tokenizer import Tokenizer
 
 app = typer.Typer()
 app.command()(complete)
@@ -120,3 +121,29 @@ def test_files_that_cannot_be_completed_in(
     with pytest.raises(TabwrightError, match=sentence) as caught:
         run(tmp_path / name, 1, 1)
     assert isinstance(caught.value, DataError | ConfigError)
+
+
+def test_why_is_told_beside_the_suggestion(
+    file: Path, tokenizer: Tokenizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person sees what the model was shown, and why something was suggested or not."""
+    monkeypatch.undo()
+    engine = SimpleNamespace(
+        release=SimpleNamespace(languages=("python",), window=512, neighbours=False),
+        tokenizer=tokenizer,
+        generate=lambda prompt, **how: SimpleNamespace(
+            text="foo('é')", stop_reason="end_of_text", tokens=3, copied=(), logprobs=()
+        ),
+        remember=lambda hole, prompt, **files: None,
+    )
+    monkeypatch.setattr(service, "load_engine", lambda folder, threads: engine)
+    told = run(file, 2, 6, "--explain").splitlines()
+    assert told[0] == "foo('é')"
+    assert any(line.startswith("the prompt has ") for line in told)
+    assert "asked for a line: the line has begun" in told
+    assert "nothing was copied: the model wrote it" in told
+    assert told[-1] == "shown: 3 tokens decoded, ended by end_of_text"
+    file.write_text("word\n", encoding="utf-8")
+    assert run(file, 1, 3, "--explain").splitlines()[-1] == "nothing is shown: the cursor is within a word"
+    answer = json.loads(run(file, 1, 3, "--explain", "--json"))
+    assert answer["explanation"][-1] == "nothing is shown: the cursor is within a word"

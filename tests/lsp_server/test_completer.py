@@ -80,6 +80,36 @@ def test_what_a_deadline_cut_is_shown_but_not_kept() -> None:
     assert len(engine.calls) == 2
 
 
+@pytest.mark.parametrize(
+    ("prefix", "written", "shown"),
+    [
+        ("x = ", "foo(ba", "foo("),
+        ("x = ", "foo", None),
+        ("x = ", "foo(1, 'ab", None),
+        ("x = ", "fo\ufffd", None),
+        ("def f():\n    ", "a = 1\n    b = g(", "a = 1"),
+        ("def f():\n    ", "a = [\n        1,\n        2", "a = [\n        1,"),
+        ("def f():\n    ", "a = 1\n    b = 'half", "a = 1"),
+    ],
+    ids=[
+        "half an argument",
+        "half a word",
+        "half a string",
+        "half a character",
+        "a line",
+        "a list",
+        "a block",
+    ],
+)
+@pytest.mark.parametrize("reason", ["deadline", "length"])
+def test_of_what_a_limit_cut_only_whole_lines_or_words_are_shown(
+    prefix: str, written: str, shown: str | None, reason: str
+) -> None:
+    engine = FakeEngine(written, reason)
+    found = Completer(engine).complete(hole(prefix), Request())  # type: ignore[arg-type]
+    assert (found.text if isinstance(found, Suggestion) else None) == shown
+
+
 def test_a_block_may_take_more_tokens_than_a_line_and_never_the_whole_window() -> None:
     engine = FakeEngine("a")
     completer = Completer(engine)  # type: ignore[arg-type]
@@ -90,9 +120,9 @@ def test_a_block_may_take_more_tokens_than_a_line_and_never_the_whole_window() -
 
 
 def test_a_block_below_its_opener_comes_with_its_indentation() -> None:
-    engine = FakeEngine("return 1\n    x = 2\ny = 3")
+    engine = FakeEngine("x = 1\n    return x\ny = 3")
     found = Completer(engine).complete(hole("def f():"), Request())  # type: ignore[arg-type]
-    assert found == Suggestion(text="\n    return 1\n    x = 2", tokens=7, stop_reason="end_of_text")
+    assert found == Suggestion(text="\n    x = 1\n    return x", tokens=7, stop_reason="end_of_text")
 
 
 def test_a_block_that_is_over_before_it_begins_is_not_shown() -> None:
@@ -144,10 +174,10 @@ class TwoMinds(FakeEngine):
     [
         ("foo(1)", "bar", "foo(1)", 1),
         ("= 1", "bar", "bar", 2),
-        ("= 1", "= 2", "= 1", 2),
-        ("= 1", "", "= 1", 2),
+        ("= 1", "= 2", None, 2),
+        ("= 1", "", None, 2),
     ],
-    ids=["sound", "the model's own is sounder", "neither is sound", "nothing would be no better"],
+    ids=["sound", "the model's own is sounder", "neither is sound", "there is no other"],
 )
 def test_a_copy_that_does_not_parse_gives_way(text: str, own: str, shown: str | None, asked: int) -> None:
     engine = TwoMinds(text)
@@ -165,10 +195,9 @@ def test_a_copy_that_breaks_what_was_sound_is_not_shown_unless_asked_for() -> No
 
 
 def test_there_is_no_second_opinion_on_what_a_deadline_cut() -> None:
-    engine = TwoMinds("= 1")
+    engine = TwoMinds("= (")
     engine.stop_reason = "deadline"
-    found = Completer(engine).complete(hole(), Request())  # type: ignore[arg-type]
-    assert isinstance(found, Suggestion)
+    assert isinstance(Completer(engine).complete(hole(), Request()), Silence)  # type: ignore[arg-type]
     assert len(engine.calls) == 1
 
 
@@ -194,3 +223,231 @@ def test_variants_for_measuring_ask_for_less() -> None:
     found = Completer(engine, use="model").complete(hole(), Request())  # type: ignore[arg-type]
     assert isinstance(found, Suggestion)
     assert found.text == "bar"
+
+
+class Weights:
+    """Says the same of every suggestion."""
+
+    def __init__(self, chance: float) -> None:
+        self.chance = chance
+
+    def probability(self, features: Any) -> float:
+        return self.chance
+
+
+@pytest.fixture
+def weighed(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
+    """An engine whose release says that a suggestion is right one time in ten."""
+    monkeypatch.setattr(Completer, "_features", lambda *rest, **more: None)
+    engine = FakeEngine("foo(1)")
+    engine.release.confidence = Weights(0.1)
+    return engine
+
+
+def test_what_is_less_likely_than_show_above_is_not_shown_and_says_so(weighed: FakeEngine) -> None:
+    completer = Completer(weighed)  # type: ignore[arg-type]
+    found = completer.complete(hole(), Request(show_above=11))
+    assert isinstance(found, Silence)
+    assert found.reason == "its first line is right with a probability of 10 %, and showAbove is 11 %"
+    assert (found.text, found.confidence, found.kind) == ("foo(1)", 0.1, "line")
+    assert isinstance(completer.complete(hole(), Request(show_above=10)), Suggestion)
+    assert len(weighed.calls) == 1
+
+
+def test_who_asks_is_shown_what_is_unlikely(weighed: FakeEngine) -> None:
+    found = Completer(weighed).complete(hole(), Request(show_above=90, invoked=True))  # type: ignore[arg-type]
+    assert isinstance(found, Suggestion)
+    assert found.confidence == 0.1
+
+
+def test_what_was_not_shown_is_not_gone_on_with_when_it_is_typed(weighed: FakeEngine) -> None:
+    """It has come true so far, so it is judged anew: by what is known now."""
+    completer = Completer(weighed)  # type: ignore[arg-type]
+    completer.complete(hole(), Request(show_above=11))
+    weighed.release.confidence = Weights(0.5)
+    weighed.text = "oo(1)"
+    found = completer.complete(hole("x = f"), Request(show_above=11))
+    assert isinstance(found, Suggestion)
+    assert (found.confidence, len(weighed.calls)) == (0.5, 2)
+
+
+def test_what_was_asked_for_does_not_vanish_when_it_is_typed(weighed: FakeEngine) -> None:
+    completer = Completer(weighed)  # type: ignore[arg-type]
+    completer.complete(hole(), Request(show_above=90, invoked=True))
+    for prefix in ("x = ", "x = fo"):
+        assert isinstance(completer.complete(hole(prefix), Request(show_above=90)), Suggestion)
+    assert len(weighed.calls) == 1
+
+
+def test_a_completer_can_forget_who_was_there() -> None:
+    engine = FakeEngine("foo(1)")
+    completer = Completer(engine)  # type: ignore[arg-type]
+    completer.complete(hole(), Request())
+    completer.rejections.dismissed(0.0)
+    completer.forget()
+    assert isinstance(completer.complete(hole(), Request()), Suggestion)
+    assert len(engine.calls) == 2
+
+
+def test_a_release_without_weights_shows_everything() -> None:
+    found = Completer(FakeEngine("foo(1)")).complete(hole(), Request(show_above=90))  # type: ignore[arg-type]
+    assert isinstance(found, Suggestion)
+    assert found.confidence is None
+
+
+def test_a_suggestion_explains_itself() -> None:
+    found = Completer(FakeEngine("return 1")).complete(hole("def f():"), Request())  # type: ignore[arg-type]
+    assert isinstance(found, Suggestion)
+    assert (found.kind, found.trigger, found.mended) == ("block", "the line opens a block", False)
+    quiet = Completer(FakeEngine("")).complete(hole(), Request())  # type: ignore[arg-type]
+    assert isinstance(quiet, Silence)
+    assert (quiet.kind, quiet.trigger) == ("line", "the line has begun")
+
+
+@pytest.mark.parametrize(
+    ("prefix", "request_", "reason"),
+    [
+        ("# it is ", Request(in_comments=False), "suggestions in comments are switched off"),
+        ("x = 1  # it is ", Request(in_comments=False), "suggestions in comments are switched off"),
+        ("x = 'it is ", Request(in_strings=False), "suggestions in strings are switched off"),
+        ("# it is ", Request(in_strings=False), None),
+        ("x = 'it is ", Request(in_comments=False), None),
+        ("# it is ", Request(in_comments=False, in_strings=False, invoked=True), None),
+        ("x = ", Request(in_comments=False, in_strings=False), None),
+    ],
+)
+def test_comments_and_strings_can_be_switched_off_for_who_did_not_ask(
+    prefix: str, request_: Request, reason: str | None
+) -> None:
+    found = Completer(FakeEngine("one")).complete(hole(prefix), request_)  # type: ignore[arg-type]
+    assert (found.reason if isinstance(found, Silence) else None) == reason
+
+
+def test_what_was_turned_down_is_not_shown_again_at_once_unless_asked_for() -> None:
+    now = 100.0
+    engine = FakeEngine("foo(1)")
+    completer = Completer(engine, clock=lambda: now)  # type: ignore[arg-type]
+    assert isinstance(completer.complete(hole(), Request()), Suggestion)
+    now = 101.0
+    engine.text = "bar"
+    completer.complete(hole("x = ("), Request())
+    engine.text = "foo(1)"
+    again = completer.complete(hole(), Request())
+    assert again == Silence(reason="the same was turned down here a moment ago")
+    assert isinstance(completer.complete(hole(), Request(invoked=True)), Suggestion)
+    now = 200.0
+    assert isinstance(completer.complete(hole(), Request()), Suggestion)
+
+
+def test_an_answer_that_nobody_waits_for_was_not_shown() -> None:
+    now = 100.0
+    engine = FakeEngine("foo(1)")
+    completer = Completer(engine, clock=lambda: now)  # type: ignore[arg-type]
+    completer.complete(hole(), Request(cancelled=lambda: True))
+    now = 101.0
+    completer.complete(hole("x = ("), Request())
+    assert isinstance(completer.complete(hole(), Request()), Suggestion)
+
+
+def test_what_the_model_wrote_is_mended_or_not_shown() -> None:
+    before = hole("x = 1\n")
+    found = Completer(FakeEngine("y = f(1))")).complete(before, Request())  # type: ignore[arg-type]
+    assert found == Suggestion(text="y = f(1)", tokens=7, stop_reason="end_of_text")
+    silent = Completer(FakeEngine("y = = 2")).complete(before, Request())  # type: ignore[arg-type]
+    assert silent == Silence(reason="what the model wrote does not parse here")
+    asked = Completer(FakeEngine("y = = 2")).complete(before, Request(invoked=True))  # type: ignore[arg-type]
+    assert isinstance(asked, Suggestion)
+    assert asked.text == "y = = 2"
+
+
+class Several(FakeEngine):
+    """Answers with some texts at once."""
+
+    texts: tuple[str, ...] = ("foo(1)\nx", "", "foo(1)", "bar", ")")
+
+    def candidates(self, prompt: Any, count: int, **how: Any) -> list[Any]:
+        self.calls.append(how)
+        return [
+            SimpleNamespace(text=text, logprob=0.0, stop_reason=self.stop_reason, tokens=3, copied=())
+            for text in self.texts[:count]
+        ]
+
+
+INVOKED = Request(invoked=True)
+
+
+def test_who_asks_gets_several_cleaned_and_different_best_first() -> None:
+    engine = Several("unused")
+    completer = Completer(engine)  # type: ignore[arg-type]
+    found = completer.complete_several(hole(), INVOKED, 5)
+    assert [one.text for one in found] == ["foo(1)", "bar"]
+    assert engine.calls[0]["may_be_empty"] is False
+    assert [one.text for one in completer.complete_several(hole(), INVOKED, 5)] == ["foo(1)", "bar"]
+    assert len(engine.calls) == 1
+
+
+def test_each_of_several_is_known_when_it_is_typed_through() -> None:
+    completer = Completer(Several("unused"))  # type: ignore[arg-type]
+    completer.complete_several(hole(), INVOKED, 5)
+    assert completer.complete(hole("x = b"), Request()) == Suggestion(
+        text="ar", tokens=0, stop_reason="cache"
+    )
+    assert completer.complete(hole("x = foo"), Request()) == Suggestion(
+        text="(1)", tokens=0, stop_reason="cache"
+    )
+
+
+@pytest.mark.parametrize("texts", [(), ("", " \n", ")")], ids=["none", "nothing worth showing"])
+def test_without_candidates_there_is_what_one_request_finds(texts: tuple[str, ...]) -> None:
+    engine = Several("foo(1)")
+    engine.texts = texts
+    found = Completer(engine).complete_several(hole(), INVOKED, 3)  # type: ignore[arg-type]
+    assert [one.text for one in found] == ["foo(1)"]
+
+
+def test_one_candidate_is_one_request() -> None:
+    engine = Several("foo(1)")
+    found = Completer(engine).complete_several(hole(), INVOKED, 1)  # type: ignore[arg-type]
+    assert [one.text for one in found] == ["foo(1)"]
+    assert engine.calls[0]["temperature"] == 0.0
+
+
+def test_there_are_no_candidates_where_nothing_is_to_be_asked() -> None:
+    engine = Several("foo(1)")
+    found = Completer(engine).complete_several(hole(language="rust"), INVOKED, 3)  # type: ignore[arg-type]
+    assert (found, engine.calls) == ([], [])
+
+
+def test_several_that_a_deadline_cut_are_not_kept() -> None:
+    engine = Several("unused", "deadline")
+    engine.texts = ("foo(ba", "bar(")
+    completer = Completer(engine)  # type: ignore[arg-type]
+    assert [one.text for one in completer.complete_several(hole(), INVOKED, 2)] == ["foo(", "bar("]
+    completer.complete_several(hole(), INVOKED, 2)
+    assert len(engine.calls) == 2
+
+
+def test_a_block_is_taken_line_by_line_and_word_by_word_without_asking_again() -> None:
+    engine = FakeEngine("x = 1\n    return x")
+    completer = Completer(engine)  # type: ignore[arg-type]
+    whole = "\n    x = 1\n    return x"
+    for taken in ("", "\n    ", "\n    x ", "\n    x = 1", "\n    x = 1\n    return"):
+        found = completer.complete(hole("def f():" + taken), Request())
+        assert isinstance(found, Suggestion)
+        assert found.text == whole[len(taken) :]
+    assert len(engine.calls) == 1
+
+
+def test_the_suggestion_after_an_acceptance_is_known_before_it_is_asked_for() -> None:
+    engine = FakeEngine("foo(1)")
+    completer = Completer(engine)  # type: ignore[arg-type]
+    completer.complete(hole(), Request())
+    engine.text = " + 1"
+    completer.ahead(hole("x = foo(1)"), Request())
+    # The one on the screen is still there to be typed through.
+    assert completer.complete(hole("x = foo"), Request()) == Suggestion(
+        text="(1)", tokens=0, stop_reason="cache"
+    )
+    found = completer.complete(hole("x = foo(1)"), Request())
+    assert found == Suggestion(text=" + 1", tokens=0, stop_reason="cache")
+    assert len(engine.calls) == 2

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lsp_server import trigger
-from lsp_server.postprocess import clean, settle, stopper, without_loops
+from lsp_server.place import squeezed
+from lsp_server.postprocess import RULES, clean, moved, settle, stopper, without_loops
 from lsp_server.trigger import Kind
 from model.fim import Hole
 
@@ -60,6 +61,13 @@ def hole(text: str) -> Hole:
         ("d = {'a': 1, 'b|': 2}", "line", "c': 2}", "c"),
         ("x = [|]", "line", "a for a in b]", "a for a in b"),
         ("f(\n    a, |)", "line", "b)", "b"),
+        ("f('''|''')", "line", "a''')", "a"),
+        ('print(f"{a|}")', "line", 'b}")', "b"),
+        ("x[1:|:2]", "line", "n:", "n:"),
+        ("if x|:", "line", " == 1:", " == 1"),
+        ('f(|"abc")', "line", 'a, "', "a, "),
+        # a string that the rest of the line closes is not open
+        ('f(|")', "line", 'a, "b', 'a, "b'),
         # brackets that close nothing
         ("x = f(a|", "line", "))", ")"),
         ("x = a|", "line", ".b)", ".b"),
@@ -68,6 +76,8 @@ def hole(text: str) -> Hole:
         ("x = 1\n|\ny = 2\n", "block", "z = 3\ny = 2\n", "z = 3"),
         ("def f():\n    |\n    return 1\n", "block", "return 1\n", None),
         ("x = |\nx = 1\n", "line", "1", None),
+        ("|\ny = 2\nz = 3\n", "block", "x = 1\ny=2\nz = 3\n", "x = 1"),
+        ("if a:\n    |\nreturn None\n", "block", "return None", "return None"),
         # over and over
         ("|", "block", "a = 1\na = 1\na = 1\na = 1\n", "a = 1"),
     ],
@@ -112,7 +122,7 @@ PIECES = st.lists(
 
 
 @given(PIECES, PIECES, PIECES, st.sampled_from(["line", "block"]), st.integers(1, 5))
-def test_what_is_shown_begins_what_was_written(
+def test_what_is_shown_begins_what_was_written_blanks_apart(
     prefix: str, suffix: str, written: str, kind: Kind, max_lines: int
 ) -> None:
     place = Hole(path="a.py", language="python", prefix=prefix, suffix=suffix)
@@ -121,7 +131,7 @@ def test_what_is_shown_begins_what_was_written(
     shown = clean(written, place, kind, max_lines)
     if shown is not None:
         assert shown.strip()
-        assert written.startswith(shown)
+        assert squeezed(written).startswith(squeezed(shown))
         assert shown.strip("\n").count("\n") < max_lines
 
 
@@ -169,7 +179,7 @@ def test_a_block_begins_at_the_depth_that_was_given(written: str, settled: str) 
         ("def f():|", "\n    x = 1\n    if x:\n        for a in x:\n", "\n    x = 1"),
         ("def f():\n    x = 1\n    |", "if x:", "if x:"),
         # no spaces into a file of tabs
-        ("def f():\n\tx = 1\n\t|", "y = 1\n        z = 2", "y = 1"),
+        ("def f():\n\tx = 1\n\t|", "y = 1\n        z = 2", "y = 1\n\tz = 2"),
     ],
 )
 def test_a_block_leaves_the_file_whole(place: str, written: str, shown: str | None) -> None:
@@ -226,3 +236,59 @@ def test_a_stopper_may_be_asked_of_a_shorter_text_again() -> None:
     assert stop("a = 1\nb = 2") == 5
     assert stop("a = 1") is None
     assert stop("a = 1\nb ") == 5
+
+
+@pytest.mark.parametrize(
+    ("place", "written", "shown"),
+    [
+        ("def f():\n    |\n", "return 1\n    x = 2", "return 1"),
+        ("def f():\n    |\n", "if a:\n        return 1\n    x = 2", "if a:\n        return 1\n    x = 2"),
+        ("def f():\n    |\n", "return (\n        1\n    )\n    x = 2", "return (\n        1\n    )"),
+        ("def f():\n    return 1\n    |\n", "x = 2", None),
+        ("def f():\n    return 1\n|\n", "def g():\n    pass", "def g():\n    pass"),
+        ("def f():\n    |\n", "raise E\n    yield", "raise E\n    yield"),
+        ("def f():\n    |\n", "returned = 1\n    return returned", "returned = 1\n    return returned"),
+    ],
+)
+def test_nothing_is_written_that_is_never_reached(place: str, written: str, shown: str | None) -> None:
+    assert clean(written, hole(place), "block", 12) == shown
+
+
+def test_a_last_line_that_opens_a_block_goes_also_with_a_comment_behind_it() -> None:
+    assert clean("x = 1\nif x:  # never", hole("|"), "block", 12) == "x = 1"
+
+
+def test_blanks_at_line_ends_go_but_for_those_in_strings() -> None:
+    written = "x = 1  \nif x:\n    y = 2\t\n    z"
+    assert clean(written, hole("|\n"), "block", 12) == "x = 1\nif x:\n    y = 2\n    z"
+    kept = 'x = """a  \nb"""'
+    assert clean(kept, hole("|"), "block", 12) == kept
+
+
+def test_a_rule_can_be_left_out_to_measure_what_it_is_worth() -> None:
+    names = {rule.__name__ for rule in RULES}
+    assert len(names) == len(RULES)
+    left_out = ["without_overlap", "without_stray_closers"]
+    assert names.issuperset(left_out)
+    assert clean("a)", hole("f(|)"), "line", 12, without=left_out) == "a)"
+
+
+@given(PIECES, PIECES, PIECES, st.sampled_from(["python", "javascript", "go", "rust", "java", "c"]))
+@settings(max_examples=60)
+def test_what_is_shown_stays_as_it_is_when_judged_again(
+    prefix: str, suffix: str, written: str, language: str
+) -> None:
+    """No rule undoes another."""
+    place = Hole(path="a", language=language, prefix=prefix, suffix=suffix)
+    shown = clean(written, place, "block", 50)
+    if shown is not None:
+        assert squeezed(written).startswith(squeezed(shown))
+        again = clean(shown, place, "block", 50)
+        assert squeezed(shown).startswith(squeezed(again or ""))
+
+
+@given(st.text("ab \n\t", max_size=30), st.integers(0, 30))
+def test_a_place_in_the_text_is_found_again_when_blanks_have_changed(text: str, offset: int) -> None:
+    shown = text.replace(" ", "\t  ").rstrip()
+    at = moved(text, shown, offset)
+    assert squeezed(shown[:at]) == squeezed(text[:offset])

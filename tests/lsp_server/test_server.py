@@ -71,8 +71,10 @@ async def test_astral_characters_before_the_cursor(tmp_path: Path, encoding: str
         await editor.accept("a.py", item)
         assert editor.text("a.py") == "# fake: print(x)\n😀é = '😀'; print(x)\n"
         editor.replace("a.py", 18, 19, "ü😀")  # an incremental change behind an astral character
-        item = await suggestion(editor, editor.text("a.py") + "|")
+        editor.replace("a.py", 8, 16, "other(y)")
+        item = await editor.suggest("a.py", len(editor.text("a.py")))
         assert item is not None
+        assert item.insert_text == "other(y)"
 
 
 async def test_crlf_text_is_lf_for_the_model_and_crlf_again_for_the_editor(editor: Editor) -> None:
@@ -280,7 +282,8 @@ async def test_editors_without_ghost_text_get_a_menu_entry(tmp_path: Path) -> No
         assert isinstance(item.text_edit, types.TextEdit)
         assert item.text_edit.new_text == "print(x)"
         assert item.text_edit.range == types.Range(types.Position(2, 14), types.Position(2, 17))
-        assert item.filter_text == "pri"
+        assert item.filter_text == "print(x)"
+        assert item.documentation is None  # only when it is looked at
         editor.replace("a.py", place - 12, place, "")
         (item,) = await editor.menu("a.py", place - 12)
         assert item.label == "nt(x)…"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -25,6 +26,9 @@ class Face:
     def tell_user(self, message: str, *, problem: bool) -> None:
         pass
 
+    def tell_indexing(self) -> None:
+        pass
+
 
 def load(folder: Path | None, threads: int) -> Engine:
     raise AssertionError("no model is loaded here")
@@ -46,9 +50,12 @@ def test_no_neighbours_are_chosen_where_nothing_will_be_suggested(
     for name in ("a", "b"):
         service.open(name, Document(path=f"/w/{name}", language_id=language, text="let total = price\n"))
     service.completer = Completer(cast(Any, SimpleNamespace(release=release)))
-    document = Document(path="/w/a", language_id=language, text="let total = price\n")
+    place = service.texts.place("a", (0, 0), None)
+    assert place is not None
     try:
-        answer = service._complete(document, "", document.text, lambda: False, invoked=False)
+        answer = service._complete(
+            place, service.texts.others("a"), lambda: False, invoked=False, asked=time.monotonic()
+        )
     finally:
         service.close()
     assert isinstance(answer, Silence)

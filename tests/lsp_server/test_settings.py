@@ -1,11 +1,15 @@
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lsp_server import settings
 from lsp_server.settings import _KNOWN, Reading, Settings, read
 
+ROOT = Path(__file__).parents[2]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
@@ -22,14 +26,18 @@ def test_nothing_sent_gives_defaults() -> None:
 
 def test_every_key_in_both_shapes() -> None:
     raw = {
-        "enable": False, "debounceMs": 0, "maxLines": 50, "deadlineMs": 50, "triggerMode": "invoked",
-        "languages": {"python": False}, "threads": 64, "indexProject": False, "model": "/m",
-        "logLevel": "debug",
+        "enable": False, "debounceMs": 0, "adaptDebounce": False, "maxLines": 50, "deadlineMs": 50,
+        "invokedDeadlineMs": 10_000, "triggerMode": "invoked", "inComments": False, "inStrings": False,
+        "showAbove": 90, "candidates": 5, "languages": {"python": False}, "threads": 64,
+        "indexProject": False, "model": "/m", "logLevel": "debug",
     }  # fmt: skip
     expected = Settings(
-        enable=False, debounce_ms=0, max_lines=50, deadline_ms=50, trigger_mode="invoked",
-        languages={"python": False}, threads=64, index_project=False, model="/m", log_level="debug",
+        enable=False, debounce_ms=0, adapt_debounce=False, max_lines=50, deadline_ms=50,
+        invoked_deadline_ms=10_000, trigger_mode="invoked", in_comments=False, in_strings=False,
+        show_above=90, candidates=5, languages={"python": False}, threads=64, index_project=False,
+        model="/m", log_level="debug",
     )  # fmt: skip
+    assert raw.keys() == _KNOWN.keys()
     assert read(raw).settings == read({"tabwright": raw}).settings == expected
 
 
@@ -42,7 +50,14 @@ def test_every_key_in_both_shapes() -> None:
         ("maxLines", 0, "a whole number from 1 to 50, not 0; 12 is used"),
         ("maxLines", True, "not true"),
         ("maxLines", 2.5, "not 2.5"),
-        ("deadlineMs", 49, "from 50 to 10000"),
+        ("adaptDebounce", 1, "true or false, not 1; true is used"),
+        ("deadlineMs", 49, "from 50 to 10000, not 49; 300 is used"),
+        ("invokedDeadlineMs", 10_001, "from 50 to 10000, not 10001; 1500 is used"),
+        ("inComments", "no", "true or false, not 'no'; true is used"),
+        ("inStrings", 0, "true or false, not 0; true is used"),
+        ("showAbove", 91, "a whole number from 0 to 90, not 91; 5 is used"),
+        ("showAbove", 0.5, "a whole number from 0 to 90, not 0.5"),
+        ("candidates", 0, "a whole number from 1 to 5, not 0; 3 is used"),
         ("triggerMode", "always", "one of automatic, invoked, not 'always'; 'automatic' is used"),
         ("triggerMode", ["automatic"], "one of automatic, invoked"),
         ("languages", {"python": "no"}, "an object of language ids with true or false"),
@@ -104,6 +119,27 @@ def test_anything_gives_settings_in_range(raw: dict[str, object]) -> None:
     assert 0 <= settings.debounce_ms <= 2000
     assert 1 <= settings.max_lines <= 50
     assert 50 <= settings.deadline_ms <= 10_000
+    assert 50 <= settings.invoked_deadline_ms <= 10_000
+    assert 0 <= settings.show_above <= 90
+    assert 1 <= settings.candidates <= 5
     assert settings.trigger_mode in ("automatic", "invoked")
     assert 0 <= settings.threads <= 64
     assert read(raw, current=Settings(model="/m")).settings.model == "/m"
+
+
+def test_the_vs_code_extension_offers_every_setting_with_the_same_default_and_range() -> None:
+    """Its defaults are sent as if they had been chosen, so another default there would be another setting."""
+    manifest = json.loads((ROOT / "vscode-extension" / "package.json").read_text(encoding="utf-8"))
+    offered = manifest["contributes"]["configuration"]["properties"]
+    ours = {f"{settings.SECTION}.{key}": name for key, (name, *_) in _KNOWN.items()}
+    assert {key for key in offered if not key.startswith("tabwright.server.")} == set(ours)
+    for key, name in ours.items():
+        one = offered[key]
+        assert one["default"] == getattr(Settings(), name), key
+        fits = _KNOWN[key.partition(".")[2]][2]
+        for bound in ("minimum", "maximum"):
+            if bound in one:
+                assert fits(one[bound]), key
+                assert not fits(one[bound] + (1 if bound == "maximum" else -1)), key
+        if name in settings.AT_START:
+            assert one["scope"] == "machine", f"a workspace must not choose {key}"

@@ -1,6 +1,6 @@
 import pytest
 
-from lsp_server.trigger import decide
+from lsp_server.trigger import decide, state_at_cursor
 from model.fim import Hole
 
 
@@ -40,6 +40,10 @@ def hole(text: str, language: str = "python") -> Hole:
         ('x = "open|', "line"),
         ('"""Doc\nfrom the start\n"""\nimport os\n|', "block"),
         ('class A:\n    """Doc."""\n    |', "block"),
+        # code in a docstring is no code
+        ('def f():\n    """Say.\n\n        def g(x):\n            return |\n    """\n', "line"),
+        ('def f():\n    """Say.\n\n        def g(x):\n    """\n    |', "block"),
+        ('x = """\nimport os\nclass A:|\n"""\n', "line"),
     ],
 )
 def test_how_much(text: str, kind: str) -> None:
@@ -81,3 +85,25 @@ def test_unknown_languages_are_named() -> None:
 )
 def test_what_surely_comes_first(text: str, lead: str) -> None:
     assert decide(hole(text), ["python"]).lead == lead
+
+
+@pytest.mark.parametrize("above", [0, 50, 400], ids=["short file", "long file", "very long file"])
+@pytest.mark.parametrize(
+    ("text", "inside"),
+    [
+        ('def f():\n    """Say.\n\n        def g(x):\n            return |\n    """\n', "string"),
+        ('def f():\n    """Say.\n\n        def g(x):\n    """\n    return |', None),
+        ('def f():\n    """Say.\n\n        class A:\n    """\n    x = "a" + |', None),
+        ("def f():\n    return 1  # for\n    # class A:|", "comment"),
+    ],
+)
+def test_examples_in_docstrings_are_no_place_where_code_begins_afresh(
+    above: int, text: str, inside: str | None
+) -> None:
+    place = hole("def more(x):\n    return 'more'\n\n\n" * above + text)
+    assert state_at_cursor(place).inside == inside
+    assert not state_at_cursor(place).brackets
+
+
+def test_a_bracket_left_open_above_does_not_reach_into_the_next_function() -> None:
+    assert state_at_cursor(hole("x = [(\n\ndef f(a):\n    return |")).brackets == ""

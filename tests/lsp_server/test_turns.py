@@ -72,3 +72,118 @@ async def test_work_waits_for_what_must_come_before() -> None:
     ready.set_result(None)
     assert await task == "done"
     turns.close()
+
+
+async def test_documents_that_keep_asking_are_served_in_turn() -> None:
+    """The one served longest ago is next, so one that asks all the time does not keep another waiting."""
+    turns, started, order, gate = Turns(), threading.Event(), list[str](), threading.Event()
+    for key in ("b", "busy"):
+        await turns.run(key, lambda _: None)
+    blocking = asyncio.ensure_future(turns.run("busy", lambda _: (started.set(), gate.wait())))
+    await asyncio.to_thread(started.wait)
+    waiting = [
+        asyncio.ensure_future(turns.run(key, lambda _, key=key: order.append(key)))  # type: ignore[misc]
+        for key in ("busy", "b", "new")
+    ]
+    await asyncio.sleep(0.01)
+    gate.set()
+    await asyncio.wait_for(asyncio.gather(blocking, *waiting), 10)
+    assert order == ["new", "b", "busy"]
+    turns.close()
+
+
+async def test_of_each_document_only_the_newest_request_runs() -> None:
+    turns, order, gate = Turns(), list[str](), threading.Event()
+    first = asyncio.ensure_future(turns.run("0", lambda _: gate.wait()))
+    await asyncio.sleep(0)
+    rounds = []
+    for _ in range(3):
+        rounds += [
+            asyncio.ensure_future(turns.run(key, lambda _, key=key: order.append(key)))  # type: ignore[misc]
+            for key in "abc"
+        ]
+        await asyncio.sleep(0)
+    gate.set()
+    await asyncio.wait_for(asyncio.gather(first, *rounds), 10)
+    assert order == ["a", "b", "c"]  # the newest of each, and each once
+    turns.close()
+
+
+async def test_what_is_computed_ahead_gives_way_to_whoever_asks() -> None:
+    turns, started, steps = Turns(), threading.Event(), list[int]()
+    turns.ahead("a", work_until_stopped(started, steps))
+    await asyncio.to_thread(started.wait)
+    assert await asyncio.wait_for(turns.run("b", lambda _: "asked"), 10) == "asked"
+    assert len(steps) < 500
+    turns.close()
+
+
+async def test_a_request_for_the_same_place_waits_for_what_is_computed_ahead() -> None:
+    """It is the very same work: stopping it would only begin it again."""
+    turns, started, order, gate = Turns(), threading.Event(), list[str](), threading.Event()
+
+    def ahead(stopped: Callable[[], bool]) -> None:
+        started.set()
+        gate.wait()
+        order.append("stopped" if stopped() else "ahead")
+
+    turns.ahead("a", ahead)
+    await asyncio.to_thread(started.wait)
+    asked = asyncio.ensure_future(turns.run("a", lambda _: order.append("asked"), joins=True))
+    await asyncio.sleep(0.01)
+    gate.set()
+    await asyncio.wait_for(asked, 10)
+    assert order == ["ahead", "asked"]
+    turns.close()
+
+
+async def test_an_edit_stops_what_is_computed_ahead() -> None:
+    turns, started, steps = Turns(), threading.Event(), list[int]()
+    turns.ahead("a", work_until_stopped(started, steps))
+    await asyncio.to_thread(started.wait)
+    turns.overtake("b")  # another document's
+    turns.overtake("a")
+    await asyncio.wait_for(turns.background(lambda: None), 10)
+    assert len(steps) < 500
+    turns.close()
+
+
+async def test_errands_wait_for_requests_and_what_is_ahead_for_errands() -> None:
+    turns, started, order, gate = Turns(), threading.Event(), list[str](), threading.Event()
+
+    def blocking() -> None:
+        started.set()
+        gate.wait()
+
+    turns.errand(blocking)
+    await asyncio.to_thread(started.wait)
+    turns.ahead("z", lambda _: order.append("ahead"))
+    turns.errand(lambda: order.append("errand"))
+    asked = asyncio.ensure_future(turns.run("a", lambda _: order.append("asked"), joins=True))
+    await asyncio.sleep(0.01)
+    gate.set()
+    await asyncio.wait_for(asked, 10)
+    await asyncio.wait_for(turns.background(lambda: None), 10)
+    assert order[:2] == ["asked", "errand"]
+    turns.close()
+
+
+async def test_an_errand_that_fails_is_logged_and_the_next_one_runs(caplog: pytest.LogCaptureFixture) -> None:
+    turns = Turns()
+    turns.errand(lambda: 1 // 0)
+    assert await asyncio.wait_for(turns.background(lambda: 7), 10) == 7
+    assert "something in the background failed" in caplog.text
+    turns.close()
+
+
+async def test_the_worker_ends_when_it_is_closed() -> None:
+    """A thread that stays would keep the process."""
+    turns, started = Turns(), threading.Event()
+    asked = asyncio.ensure_future(turns.run("a", work_until_stopped(started, [])))
+    await asyncio.to_thread(started.wait)
+    turns.close()
+    assert await asyncio.wait_for(asked, 10) is None
+    turns.join(10)
+    assert turns._thread is not None
+    assert not turns._thread.is_alive()
+    assert await turns.run("a", lambda _: "late") is None

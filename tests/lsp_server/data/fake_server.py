@@ -1,8 +1,9 @@
 """A real server process with a fake engine: `python -I fake_server.py`. What it writes is in the document.
 
-The engine repeats a comment `# fake: ...` (\\n stands for a line end), one character a step. `# slow` above
-the cursor makes a step take 20 ms, `# crash` makes it fail. Each request is told in the log: what it was
-given to remember, and how many steps it took.
+The engine repeats a comment `# fake: ...` (\\n stands for a line end), one character a step, and where
+several are asked for also `# or: ...`. `# slow` above the cursor makes a step take 20 ms,
+`# crash` makes it fail. Each request is told in the log: what it was given to
+remember, and how many steps it took.
 """
 
 import logging
@@ -11,7 +12,7 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
-from lsp_server import server
+from lsp_server import process
 from lsp_server.service import Flags
 from model.errors import ModelError
 from model.serving.encoder import LineEncoder
@@ -26,7 +27,10 @@ class Engine:
     release = SimpleNamespace(
         languages=("python",), window=512, neighbours=False, folder=Path("fake"), name="fake", meta={}
     )
-    tokenizer = SimpleNamespace()
+    tokenizer = SimpleNamespace(sha256="f" * 64)
+
+    def __init__(self):
+        self.encoder = LineEncoder(TOKENIZER)
 
     def generate(
         self,
@@ -41,8 +45,15 @@ class Engine:
         seed=None,
         memory=None,
     ):
-        hole = prompt
-        text = (hole.prefix + hole.suffix).partition("# fake: ")[2].partition("\n")[0].replace("\\n", "\n")
+        return self.write(prompt, "# fake: ", stop, cancelled)
+
+    def candidates(self, prompt, count, *, max_tokens, stop, cancelled, deadline, may_be_empty, memory):
+        marks = ["# fake: ", "# or: "]
+        found = [self.write(prompt, mark, stop, cancelled) for mark in marks[:count]]
+        return [one for one in found if one.text]
+
+    def write(self, hole, mark, stop, cancelled):
+        text = (hole.prefix + hole.suffix).partition(mark)[2].partition("\n")[0].replace("\\n", "\n")
         step = 0.02 if "# slow" in hole.prefix else 0
         if "# crash" in hole.prefix:
             raise ZeroDivisionError("a bug of the engine")
@@ -97,5 +108,4 @@ if __name__ == "__main__":
     from model import fim
 
     fim.render = lambda hole, tokenizer, budget: hole
-    server.run(Flags(), load=load)
-    sys.exit(0)
+    sys.exit(process.run(Flags(), load=load))
