@@ -10,9 +10,10 @@ from typing import Annotated
 
 import typer
 
-from eval import card_cli, heldout_cli
+from eval import card_cli, heldout_cli, threshold_cli
 from eval.bench.cli import app as bench
 from eval.experiments.cli import experiment
+from eval.replay import cli as replay_cli
 
 app = typer.Typer(
     no_args_is_help=True, help="Measure a model: benchmarks on this machine, figures with intervals."
@@ -23,6 +24,9 @@ app.command()(heldout_cli.heldout_positions)
 app.command()(heldout_cli.report)
 app.command()(experiment)
 app.command()(card_cli.card)
+app.command()(threshold_cli.threshold)
+app.command()(replay_cli.replay)
+app.command()(replay_cli.replay_sample)
 
 
 @app.callback()

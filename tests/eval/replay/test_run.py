@@ -1,0 +1,130 @@
+"""Pairs of variant and piece: their turns, what is kept of them, and a real process at the other end."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from eval.editor import Editor
+from eval.replay import run
+from eval.replay.figures import figures
+from eval.replay.run import measure, settings, turns
+from eval.replay.sample import Sample
+from eval.replay.typist import Typist
+from eval.replay.variants import NULL, Variant, variants
+from model.errors import ConfigError
+
+TYPIST = Typist(speed=1000.0)
+
+
+@pytest.fixture
+def sample(replaying):
+    pieces = tuple(
+        replace(replaying.piece(mode=mode, tail=tail), id=f"project/{path}", path=path)
+        for path, mode, tail in (("a.py", "inside", replaying.tail), ("b/c.py", "end", ""))
+    )
+    texts = {piece.path: piece.head + piece.target + piece.tail for piece in pieces}
+    return Sample(split="test", pieces=pieces, projects={"project": texts}, checksum="0" * 64)
+
+
+@pytest.fixture
+def null():
+    return variants({}, settings={}, model=None, threads=1)[:1]
+
+
+def test_each_variant_in_its_turn_is_the_first(sample):
+    every = variants({"other": {}}, settings={}, model=None, threads=1)
+    order = [(variant.name, piece.path) for variant, piece in turns(sample.pieces * 2, every)]
+    names = [name for name, _ in order]
+    assert names[:3] == [NULL, "tabwright", "other"]
+    assert names[3:6] == ["tabwright", "other", NULL]
+    assert names[6:9] == ["other", NULL, "tabwright"]
+    assert [path for _, path in order[:6]] == ["a.py"] * 3 + ["b/c.py"] * 3
+
+
+def test_the_null_server_hears_every_key_and_says_nothing(sample, null, tmp_path):
+    found = measure(sample, null, TYPIST, checksum="x", out=tmp_path)
+    assert [one.file for one in found] == ["project/a.py", "project/b/c.py"]
+    for one in found:
+        assert one.keys == one.keys_alone
+        assert one.unanswered == 0
+        assert {answer.outcome for answer in one.answers} <= {"nothing", "late"}
+    assert {one.name for one in figures(found, speed=TYPIST.speed)} >= {"answered", "saved", "unanswered"}
+
+
+def test_what_is_finished_is_not_typed_again(sample, null, tmp_path, monkeypatch):
+    first = measure(sample, null, TYPIST, checksum="x", out=tmp_path)
+
+    def refuse(*args, **options):
+        raise AssertionError("it was typed again")
+
+    monkeypatch.setattr(run, "replay", refuse)
+    assert measure(sample, null, TYPIST, checksum="x", out=tmp_path) == first
+    for typist, again in ((replace(TYPIST, seed=1), False), (TYPIST, True)):
+        with pytest.raises(AssertionError, match="typed again"):
+            measure(sample, null, typist, checksum="x", out=tmp_path, again=again)
+
+
+def test_what_another_model_or_server_answered_is_not_used(sample, replaying, monkeypatch):
+    null, ours = variants({}, settings={}, model=None, threads=1)
+    piece = sample.pieces[0]
+    name = run._fingerprint
+    assert name(ours, piece, TYPIST, "x", "code") != name(ours, piece, TYPIST, "y", "code")
+    assert name(ours, piece, TYPIST, "x", "code") != name(ours, piece, TYPIST, "x", "other")
+    assert name(ours, piece, TYPIST, "x", "code") != name(ours, sample.pieces[1], TYPIST, "x", "code")
+    # A server without a model does not depend on it.
+    assert name(null, piece, TYPIST, "x", "code") == name(null, piece, TYPIST, "y", "other")
+
+
+def test_a_file_that_was_cut_short_is_typed_again(sample, null, tmp_path):
+    measure(sample, null, TYPIST, checksum="x", out=tmp_path)
+    kept = sorted(tmp_path.glob("*.json"))
+    kept[0].write_text(kept[0].read_text()[:100])
+    found = measure(sample, null, TYPIST, checksum="x", out=tmp_path)
+    assert len(found) == 2
+    assert run._kept(kept[0]) is not None
+
+
+async def test_the_piece_is_not_on_disk_while_it_is_typed(sample, null, monkeypatch):
+    seen = []
+
+    class Looking(Editor):
+        def open(self, path, text, **options):
+            seen.append((self.folder / path).read_text(encoding="utf-8"))
+            super().open(path, text, **options)
+
+    monkeypatch.setattr(run, "Editor", Looking)
+    piece = sample.pieces[0]
+    await run.replay(piece, sample.projects["project"], null[0], TYPIST)
+    assert seen == [piece.head + piece.tail]
+
+
+async def test_a_setting_that_the_server_does_not_know_ends_the_run(sample, tmp_path):
+    """A variant whose setting is ignored would be told as one that makes no difference."""
+    null = variants({}, settings={}, model=None, threads=1)[0]
+    script = tmp_path / "server.py"
+    status = '_write(sink, {"method": "tabwright/status", "params": _STATUS})'
+    message = '{"type": 2, "message": "tabwright.x is not known and was ignored"}'
+    warning = f'_write(sink, {{"method": "window/logMessage", "params": {message}}})'
+    code = Path(null.command[-1]).read_text(encoding="utf-8")
+    assert status in code
+    script.write_text(code.replace(status, f"{warning}; {status}"), encoding="utf-8")
+    variant = Variant(name="x off", command=(sys.executable, "-I", str(script)), settings={"x": False})
+    with pytest.raises(ConfigError, match=r"x off.*is not known"):
+        await run.replay(sample.pieces[0], sample.projects["project"], variant, TYPIST)
+
+
+def test_the_settings_of_a_result_name_no_path_of_this_machine(sample, tmp_path):
+    every = variants({}, settings={}, model=tmp_path / "mine", threads=1)
+    told = settings(sample, every, TYPIST, limit=None)
+    assert str(tmp_path) not in str(told)
+    assert told["variants"]["tabwright"]["flags"] == "--threads 1 --model mine"
+
+
+def test_code_that_changes_under_a_run_ends_it(sample, null, tmp_path, monkeypatch):
+    """Some of the pieces would be of one server, and some of another."""
+    versions = iter(["before", "after"])
+    monkeypatch.setattr(run, "code_checksum", lambda: next(versions))
+    with pytest.raises(ConfigError, match="changed while it was measured"):
+        measure(replace(sample, pieces=()), null, TYPIST, checksum="x", out=tmp_path)
