@@ -104,7 +104,9 @@ def test_what_is_asked_is_what_a_server_would_ask(engine: Engine, monkeypatch: p
 
     monkeypatch.setattr(Completer, "complete", complete)
     answers = list(Asker(engine, TEXTS).ask("shop", FILE, PLACES[0], None))
-    assert [use for use, *_ in seen] == ["model", "both", "memory"]
+    assert [use for use, *_ in seen] == ["model", "both", "memory", "model", "both"]
+    # The model was trained with neighbours: they are in the prompt, and the last two do without.
+    assert [bool(hole.neighbours) for _, hole, *_ in seen] == [True, True, True, False, False]
     for _, hole, request, rest in seen:
         assert (hole.path, hole.prefix + "for item in self.items:" + hole.suffix) == ("shop/shelf.py", SHOP)
         assert request == Request()  # no deadline, and nobody has asked for it
@@ -121,8 +123,9 @@ def test_answers_are_kept_and_asked_again_only_when_something_changed(
     heard: list[int] = []
     first = measure(projects, engine, ngrams, work=tmp_path, settings={"a": 1}, on_place=heard.append)
     assert sum(heard) == len(PLACES)
-    assert {one.variant for one in first} == {"model", "both", "memory", "copy", "n-gram"}
-    assert len(first) == 5 * len(PLACES)
+    alone = {"model, no neighbours", "both, no neighbours"}
+    assert {one.variant for one in first} == {"model", "both", "memory", "copy", "n-gram", *alone}
+    assert len(first) == 7 * len(PLACES)
     copied = {one.mode: one.exact for one in first if one.variant == "copy"}
     assert copied["mid-line"]  # it stands in `total` already
     counted = {one.mode: one.exact for one in first if one.variant == "n-gram"}
