@@ -1,8 +1,8 @@
 """`tabwright eval card`: the model card of a release, from its meta.json, the corpus report and results.
 
 A model card as in Mitchell et al. 2019, Model Cards for Model Reporting. Its figures are read from what the
-commands wrote, so none is typed by hand, and results of another model are refused. Examples are of held-out
-projects, whose licences are named; text of a benchmark is never shown.
+commands wrote, so none is typed by hand, and results of another model are refused. Examples are of our own
+source (card_examples.py); neither other people's code nor text of a benchmark is shown.
 
 Not here: the words (templates/model_card.md.j2), how results come about (results.py).
 """
@@ -12,15 +12,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eval import report_figures as figures
 from eval.results import Figure, Result
 from model.errors import ConfigError, DataError
 
+if TYPE_CHECKING:
+    from eval.card_examples import Example, Examples
+
 _TEMPLATES = Path(__file__).parent / "templates"
 _ORDER = ("model", "memory", "both", "both without neighbours", "copy", "n-gram")
-_MOST_EXAMPLES = 4  # of the right ones, and of the wrong ones
 _LINES_BEFORE = 8
 _WEAK = 0.05  # a share of exact answers below which a mode is called a weakness
 
@@ -32,6 +34,7 @@ def write(
     results: Sequence[Result],
     *,
     watts: float,
+    examples: Examples | None = None,
 ) -> str:
     """The card as Markdown.
 
@@ -92,7 +95,8 @@ def write(
         others=_others(own),
         parity=meta["parity"],
         limits=_limits(heldout, own),
-        examples=_examples(heldout) if heldout else [],
+        examples=examples,
+        shown=[_shown(one) for one in examples.shown] if examples else [],
     )
 
 
@@ -224,14 +228,6 @@ def _limits(heldout: Result | None, results: Sequence[Result]) -> list[str]:
     return found
 
 
-def _examples(heldout: Result) -> list[dict[str, Any]]:
-    chosen: list[Mapping[str, Any]] = []
-    for right in (True, False):
-        some = [one for one in heldout.samples if one["exact"] is right and one["suggested"].strip()]
-        # One of each mode first: they are drawn mode by mode.
-        by_mode = list({one["mode"]: one for one in reversed(some)}.values())
-        chosen += by_mode[:_MOST_EXAMPLES]
-    return [
-        {**one, "shown": "\n".join(one["before"].split("\n")[-_LINES_BEFORE:]) + f"⟦{one['suggested']}⟧"}
-        for one in chosen
-    ]
+def _shown(one: Example) -> dict[str, Any]:
+    before = "\n".join(one.before.split("\n")[-_LINES_BEFORE:])
+    return {"one": one, "text": f"{before}⟦{one.suggested}⟧"}

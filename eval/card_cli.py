@@ -36,15 +36,20 @@ def card(
 
     Example: tabwright eval card --model runs/model --corpus runs/corpus/report.json
     """
+    from eval import card_examples
     from eval.card import read_corpus, write
     from eval.report import read_all
+    from model.serving.engine import Engine
     from model.serving.release import META, default_folder, file_sha256, read_meta
     from model.training.plot import draw_curve
     from model.writing import replacing
 
     folder = model or default_folder()
     meta = read_meta(folder)
-    text = write(meta, file_sha256(folder / META), read_corpus(corpus), read_all([results]), watts=watts)
+    report, measured = read_corpus(corpus), read_all([results])
+    examples = card_examples.draw(Engine.load(folder, threads=1), Path(__file__).parents[1])
+    checksum = file_sha256(folder / META)
+    text = write(meta, checksum, report, measured, watts=watts, examples=examples)
     target = out or folder
     target.mkdir(parents=True, exist_ok=True)
     partial = target / f".{CURVE}.partial.png"

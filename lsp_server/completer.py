@@ -96,11 +96,11 @@ class Completer:
         *,
         files: Sequence[Snippet] = (),
         project: Project | None = None,
-    ) -> list[Suggestion]:
+    ) -> list[Suggestion] | Silence:
         """At most `count` different suggestions for who asked, the best first, all decoded together.
 
-        Where none of them is worth showing it is what `complete` finds, if that is anything. Errors of the
-        engine come through.
+        Where none of them is worth showing it is what `complete` finds, or why there is nothing. Errors of
+        the engine come through.
         """
         assert request.invoked
         found: list[Suggestion] = []
@@ -108,7 +108,7 @@ class Completer:
             found = self._candidates(hole, request, count, files, project)
         if not found:
             one = self.complete(hole, request, files=files, project=project)
-            return [one] if isinstance(one, Suggestion) else []
+            return [one] if isinstance(one, Suggestion) else one
         now = self._clock() if request.asked is None else request.asked
         self.rejections.asked(hole, now)
         if not request.cancelled():

@@ -389,7 +389,7 @@ class Service:
                 several = completer.complete_several(
                     hole, request, self.settings.candidates, files=files, project=self._project
                 )
-                return (hole, several) if several else Silence(reason="nothing is worth showing")
+                return several if isinstance(several, Silence) else (hole, several)
             result = completer.complete(hole, request, files=files, project=self._project)
         except Exception as error:
             log.exception("a suggestion failed")

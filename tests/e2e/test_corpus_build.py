@@ -103,7 +103,9 @@ def test_killed_at_random_points_a_build_ends_with_the_same_bytes(
     out, rng = tmp_path / "out", random.Random(7)
     longest = float(reference["seconds"])
     kills = 0
-    for _ in range(8):
+    for _ in range(12):
+        if kills == 5:
+            break
         process = subprocess.Popen(
             _command(inputs, out, "--workers", "2"),
             stdout=subprocess.DEVNULL,
@@ -117,7 +119,10 @@ def test_killed_at_random_points_a_build_ends_with_the_same_bytes(
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             kills += 1
-        process.wait()
+            process.wait()
+        else:  # it came to its end: the machine was busier when the reference was built
+            longest *= 0.7
+            shutil.rmtree(out)
     assert kills >= 3, "the build was too fast to be killed"
     done = _run(inputs, out, "--workers", "2")
     assert done.returncode == 0, done.stderr[-3000:]

@@ -10,12 +10,15 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from eval import card
+from eval import card, card_examples
+from eval.card_examples import Example, Examples
 from eval.cli import app
 from eval.results import Figure, Model, Result
 from model.errors import ConfigError, DataError
+from model.serving.engine import Engine
 from model.serving.release import META, default_folder, file_sha256, read_meta
 
+ROOT = Path(__file__).parents[2]
 CORPUS: dict[str, Any] = {
     "manifest": {"name": "harbour-1", "sha256": "ab" * 32},
     "splits": {"train": {"documents": 12_345, "characters": 6_000_000}},
@@ -44,12 +47,14 @@ def corpus(meta: dict[str, Any]) -> dict[str, Any]:
     return {**CORPUS, "tokenizer": {"sha256": meta["tokenizer_sha256"]}}
 
 
-def example(exact: bool, mode: str) -> dict[str, Any]:
-    return {
-        "project": "keel", "license": "MIT", "path": "keel/a.py", "line": 12, "mode": mode, "exact": exact,
-        "before": "def moor(ship):\n    ", "stood_there": "return ship.line", "behind": "",
-        "suggested": "return ship.line" if exact else "return quay",
-    }  # fmt: skip
+def example(*, exact: bool) -> Example:
+    return Example(
+        path="lsp_server/quay.py", line=12, mode="line", before="def moor(ship):\n    ", exact=exact,
+        stood_there="return ship.line", suggested="return ship.line" if exact else "return quay",
+    )  # fmt: skip
+
+
+EXAMPLES = Examples(asked=9, right=4, shown=(example(exact=True), example(exact=False)))
 
 
 def measured(checksum: str) -> list[Result]:
@@ -68,7 +73,7 @@ def measured(checksum: str) -> list[Result]:
         Figure(name="answered", value=0.93, low=0.9, high=0.95, n=504, where=served),
         Figure(name="bits per byte", value=0.987, low=0.96, high=1.01, n=764),
     ]
-    samples = (example(True, "line"), example(False, "line"))
+    samples = ({"project": "keel", "suggested": "somebody else's code"},)
     humaneval = Figure(name="pass@1", value=0.0, low=0.0, high=0.023, n=164, where={"answer": "greedy"})
     return [
         Result(kind="heldout", model=own, split="test", settings={}, figures=figures, samples=samples),
@@ -91,15 +96,29 @@ def test_every_figure_stands_with_its_interval_and_n(meta: dict[str, Any], corpu
     assert "30 files, which met 5 of its 164 problems" in text
 
 
-def test_it_names_what_the_model_is_bad_at_and_shows_good_and_bad(
+def test_it_names_what_the_model_is_bad_at_and_shows_good_and_bad_of_our_own_code(
     meta: dict[str, Any], corpus: dict[str, Any]
 ) -> None:
-    text = card.write(meta, "c" * 64, corpus, measured("c" * 64), watts=20)
+    text = card.write(meta, "c" * 64, corpus, measured("c" * 64), watts=20, examples=EXAMPLES)
     assert "Without the memory, the next line, at a line's start: right in 2.0 %" in text
     assert "HumanEval pass@1 0.0 % (0.0 to 2.3)" in text
-    assert "Right (line; keel, MIT, `keel/a.py` line 12)" in text
+    assert "Right (line, `lsp_server/quay.py` line 12)" in text
     assert "⟦return quay⟧" in text
     assert "There stood:" in text
+    assert "of 9, of which 4 were right" in text
+    assert "somebody else's" not in text
+
+
+def test_examples_are_drawn_from_our_own_source_right_and_wrong() -> None:
+    engine = Engine.load(threads=1)
+    one, two = (card_examples.draw(engine, ROOT, seed=1) for _ in range(2))
+    assert one == two
+    assert 0 < one.right < one.asked
+    assert {shown.exact for shown in one.shown} == {True, False}
+    for shown in one.shown:
+        text = (ROOT / shown.path).read_text(encoding="utf-8")
+        assert text.startswith(shown.before + shown.stood_there)
+        assert shown.line == shown.before.count("\n") + 1
 
 
 def test_results_of_another_model_and_another_corpus_are_refused(

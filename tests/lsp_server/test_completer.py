@@ -376,13 +376,18 @@ class Several(FakeEngine):
 INVOKED = Request(invoked=True)
 
 
+def several(completer: Completer, count: int) -> list[Suggestion]:
+    found = completer.complete_several(hole(), INVOKED, count)
+    assert isinstance(found, list)
+    return found
+
+
 def test_who_asks_gets_several_cleaned_and_different_best_first() -> None:
     engine = Several("unused")
     completer = Completer(engine)  # type: ignore[arg-type]
-    found = completer.complete_several(hole(), INVOKED, 5)
-    assert [one.text for one in found] == ["foo(1)", "bar"]
+    assert [one.text for one in several(completer, 5)] == ["foo(1)", "bar"]
     assert engine.calls[0]["may_be_empty"] is False
-    assert [one.text for one in completer.complete_several(hole(), INVOKED, 5)] == ["foo(1)", "bar"]
+    assert [one.text for one in several(completer, 5)] == ["foo(1)", "bar"]
     assert len(engine.calls) == 1
 
 
@@ -401,28 +406,28 @@ def test_each_of_several_is_known_when_it_is_typed_through() -> None:
 def test_without_candidates_there_is_what_one_request_finds(texts: tuple[str, ...]) -> None:
     engine = Several("foo(1)")
     engine.texts = texts
-    found = Completer(engine).complete_several(hole(), INVOKED, 3)  # type: ignore[arg-type]
-    assert [one.text for one in found] == ["foo(1)"]
+    assert [one.text for one in several(Completer(engine), 3)] == ["foo(1)"]  # type: ignore[arg-type]
 
 
 def test_one_candidate_is_one_request() -> None:
     engine = Several("foo(1)")
-    found = Completer(engine).complete_several(hole(), INVOKED, 1)  # type: ignore[arg-type]
-    assert [one.text for one in found] == ["foo(1)"]
+    assert [one.text for one in several(Completer(engine), 1)] == ["foo(1)"]  # type: ignore[arg-type]
     assert engine.calls[0]["temperature"] == 0.0
 
 
 def test_there_are_no_candidates_where_nothing_is_to_be_asked() -> None:
     engine = Several("foo(1)")
     found = Completer(engine).complete_several(hole(language="rust"), INVOKED, 3)  # type: ignore[arg-type]
-    assert (found, engine.calls) == ([], [])
+    assert isinstance(found, Silence)
+    assert "not rust" in found.reason
+    assert engine.calls == []
 
 
 def test_several_that_a_deadline_cut_are_not_kept() -> None:
     engine = Several("unused", "deadline")
     engine.texts = ("foo(ba", "bar(")
     completer = Completer(engine)  # type: ignore[arg-type]
-    assert [one.text for one in completer.complete_several(hole(), INVOKED, 2)] == ["foo(", "bar("]
+    assert [one.text for one in several(completer, 2)] == ["foo(", "bar("]
     completer.complete_several(hole(), INVOKED, 2)
     assert len(engine.calls) == 2
 

@@ -59,7 +59,8 @@ def test_drafts_of_any_quality_leave_the_text_alone(engine, rows, reference, mon
 def test_prompt_lookup_saves_steps_on_code_that_repeats():
     """The model that ships, in a table of assertions: most of a line stands in the lines above it.
 
-    Its 8 bits round a draft of several tokens by one scale, so its text may differ; in float32, above, none does.
+    Its 8 bits round a draft of several tokens by one scale, so its text may differ; in float32, above, it
+    does not.
     """
     lines = [f'    assert parse("{word}") == Node(kind="{word}", children=[])\n' for word in WORDS]
     prefix = "def test_parse():\n" + "".join(lines)
