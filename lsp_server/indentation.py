@@ -143,7 +143,8 @@ def on_levels(text: str, place: Place) -> str:
             levels.append(depth if known else levels[-1] + usual)
             meant = {} if known else {depth: levels[-1]}
         elif depth > levels[-1]:
-            meant.setdefault(depth, levels[-1])
+            # Never deeper than the block around it now, wherever such a line was moved to before.
+            meant[depth] = min(meant.get(depth, levels[-1]), levels[-1])
         elif depth not in levels:
             meant.setdefault(depth, min(levels, key=lambda level: abs(level - depth)))
         else:

@@ -3,7 +3,7 @@
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lsp_server.place import squeezed
@@ -68,6 +68,7 @@ def test_a_comment_of_several_lines_keeps_its_blanks() -> None:
     assert shown(place, written, "c") == written
 
 
+@example([(0, "if y:"), (2, "x = 1"), (3, "x = 1"), (1, "x = 1"), (3, "x = 1")])
 @given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["x = 1", "if y:", "z()"])), max_size=8))
 def test_only_blanks_are_changed_and_what_is_deeper_stands_in_a_block(lines: list[tuple[int, str]]) -> None:
     written = "\n".join("    " * depth + line for depth, line in [(0, "a = 1"), *lines])
