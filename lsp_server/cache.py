@@ -4,11 +4,14 @@ Whoever types along with a suggestion, or takes a word or a line of it, has the 
 it is known and need not be computed. That holds for each of several candidates, and where the editor has
 closed a bracket or quote that was typed.
 
+Safe to use from several threads: the worker keeps and reads, the event loop asks what is left.
+
 Not here: what is worth keeping (completer.py keeps whole suggestions, not those a deadline cut short).
 """
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -44,15 +47,17 @@ class Cache:
         self._places = places
         self._texts: OrderedDict[tuple[object, ...], tuple[Kept, ...]] = OrderedDict()
         self._recent: OrderedDict[tuple[object, ...], _Recent] = OrderedDict()
+        self._lock = threading.Lock()
 
     def again(self, hole: Hole, shape: tuple[object, ...]) -> tuple[Kept, ...]:
         """What was suggested for the same hole, the best first; nothing where nobody asked before."""
         key = _key(hole, shape)
-        known = self._texts.get(key, ())
-        if known:
-            self._texts.move_to_end(key)
-            if key in self._recent:
-                self._recent.move_to_end(key)
+        with self._lock:
+            known = self._texts.get(key, ())
+            if known:
+                self._texts.move_to_end(key)
+                if key in self._recent:
+                    self._recent.move_to_end(key)
         return known
 
     def rest(self, hole: Hole) -> tuple[Kept, ...]:
@@ -60,7 +65,9 @@ class Cache:
 
         They are of the latest place whose suggestions fit what was typed since.
         """
-        for recent in reversed(self._recent.values()):
+        with self._lock:
+            places = tuple(reversed(self._recent.values()))
+        for recent in places:
             if recent.hole.path != hole.path:
                 continue
             lefts: dict[str, Kept] = {}
@@ -81,19 +88,21 @@ class Cache:
         with.
         """
         key = _key(hole, shape)
-        self._texts[key] = tuple(texts)
-        while len(self._texts) > self._places:
-            self._texts.popitem(last=False)
-        self._recent.pop(key, None)
-        if shown:
-            self._recent[key] = _Recent(hole, tuple(texts))
-            while len(self._recent) > _RECENT:
-                self._recent.popitem(last=False)
+        with self._lock:
+            self._texts[key] = tuple(texts)
+            while len(self._texts) > self._places:
+                self._texts.popitem(last=False)
+            self._recent.pop(key, None)
+            if shown:
+                self._recent[key] = _Recent(hole, tuple(texts))
+                while len(self._recent) > _RECENT:
+                    self._recent.popitem(last=False)
 
     def clear(self) -> None:
         """Forget all, as when settings change."""
-        self._texts.clear()
-        self._recent.clear()
+        with self._lock:
+            self._texts.clear()
+            self._recent.clear()
 
 
 def _left(asked: Hole, text: str, hole: Hole) -> str | None:

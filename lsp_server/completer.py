@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from lsp_server import postprocess, soundness, trigger
 from lsp_server.cache import Cache, Kept
 from lsp_server.rejections import Rejections
-from lsp_server.suggestion import Request, Silence, Suggestion, deadline_in, explained, never
+from lsp_server.suggestion import Request, Silence, Suggestion, explained, never
 from model import fim
 from model.fim import Hole
 from model.serving import confidence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from model.serving.project import Project
     from model.serving.recall import Copied
 
-__all__ = ["Completer", "Request", "Silence", "Suggestion", "Use", "deadline_in", "explained", "never"]
+__all__ = ["Completer", "Request", "Silence", "Suggestion", "Use", "explained", "never"]
 
 Use = Literal["both", "model", "memory"]
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from lsp_server import context, power, settings
-from lsp_server.completer import Completer, Request, Silence, Suggestion, Use, deadline_in, explained
+from lsp_server.completer import Completer, Request, Silence, Suggestion, Use, explained
 from lsp_server.documents import Document, Edit, Spot
 from lsp_server.nearby import Nearby
 from lsp_server.notebooks import Notebook
@@ -53,8 +53,9 @@ class Flags:
 
     model: Path | None = None
     threads: int | None = None
-    use: Use = "both"  # this and `layers` are for measuring
+    use: Use = "both"  # this and what follows are for measuring
     layers: tuple[Layer, ...] | None = None
+    without: frozenset[str] = frozenset()  # names of parts.py
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +140,7 @@ class Service:
         self._flags = flags
         self._load = load
         self._loading: asyncio.Future[None] | None = None
+        self._loaded_at = 0.0  # time.monotonic()
         self._warned: set[str] = set()
 
     # Documents
@@ -315,7 +317,9 @@ class Service:
             log.exception("the model could not be loaded")
             self._report_problem(f"the model could not be loaded: {error}")
             return
-        self.completer = Completer(engine, use=self._flags.use, layers=self._flags.layers)
+        self._loaded_at = time.monotonic()
+        flags = self._flags
+        self.completer = Completer(engine, use=flags.use, layers=flags.layers, without=flags.without)
         log.info("loaded %s in %.0f ms", engine.release.folder, (time.monotonic() - start) * 1000)
         self._prepare(self.texts.all())
         self._index()
@@ -340,29 +344,38 @@ class Service:
             return None
         asked = time.monotonic()
         others = self.texts.others(uri)
+        delay = 0.0 if invoked or place == self._ahead or self._is_known(place) else self._delay(asked)
+        due = asked + delay
         found = await self._turns.run(
             self.texts.key(uri),
-            lambda cancelled: self._complete(place, others, cancelled, invoked=invoked, asked=asked),
-            delay=0 if invoked else self._delay(asked),
+            lambda cancelled: self._complete(place, others, cancelled, invoked=invoked, asked=asked, due=due),
+            delay=delay,
             after=self.start_loading(),
+            patience=self._allowed(invoked=invoked),
             joins=place == self._ahead,
         )
         if found is None:
             return None
-        milliseconds = (time.monotonic() - asked) * 1000
+        after = f"after {(time.monotonic() - asked) * 1000:.0f} ms ({delay * 1000:.0f} waited)"
         if isinstance(found, Silence):
-            log.debug("no suggestion after %.0f ms: %s", milliseconds, found.reason)
+            log.debug("no suggestion %s: %s", after, found.reason)
             return None
         hole, results = found
         for result in results:
-            log.debug(
-                "suggestion after %.0f ms: %d tokens, %s", milliseconds, result.tokens, result.stop_reason
-            )
+            log.debug("suggestion %s: %d tokens, %s", after, result.tokens, result.stop_reason)
             for sentence in explained(result):
                 log.debug("%s", sentence)
         self._remember_shown(uri, place, results)
         document = self.texts.get(uri)
         return None if document is None else Answer(document=document, hole=hole, suggestions=tuple(results))
+
+    def _is_known(self, place: Place) -> bool:
+        """Whether the person is typing along with a suggestion: the rest of it costs nothing, and to wait
+        would take it from their eyes."""
+        if self.completer is None:
+            return False
+        hole = context.hole_between(place.document, place.before, place.behind, folders=self.folders)
+        return bool(self.completer.cache.rest(hole))
 
     def _delay(self, now: float) -> float:
         """Seconds to wait before a request that nobody asked for is worth its while."""
@@ -377,12 +390,17 @@ class Service:
         *,
         invoked: bool,
         asked: float,
+        due: float,
     ) -> tuple[Hole, Sequence[Suggestion]] | Silence:
         """On the worker thread. No error of one suggestion ends the server."""
         completer = self.completer
         if completer is None:
             return Silence(reason="there is no model")
-        request = self._request(cancelled, invoked=invoked, asked=asked)
+        # The clock runs from when the answer was due, also while other documents had their turn; a model that
+        # was still loading then could not have answered.
+        request = self._request(cancelled, invoked=invoked, asked=asked, since=max(due, self._loaded_at))
+        if request.deadline is not None and time.monotonic() >= request.deadline:
+            return Silence(reason="the deadline passed before it had its turn")
         try:
             hole, files = self._hole(completer, place, others, request)
             if invoked:
@@ -397,11 +415,17 @@ class Service:
         return result if isinstance(result, Silence) else (hole, [result])
 
     def _request(
-        self, cancelled: Callable[[], bool], *, invoked: bool, asked: float | None = None
+        self,
+        cancelled: Callable[[], bool],
+        *,
+        invoked: bool,
+        since: float,
+        asked: float | None = None,
     ) -> Request:
+        """`since` is when the time that the settings allow begins."""
         return Request(
             max_lines=self.settings.max_lines,
-            deadline=deadline_in(self.settings.invoked_deadline_ms if invoked else self.settings.deadline_ms),
+            deadline=since + self._allowed(invoked=invoked),
             cancelled=cancelled,
             disabled=[name for name, on in self.settings.languages.items() if not on],
             invoked=invoked,
@@ -410,6 +434,10 @@ class Service:
             show_above=self.settings.show_above,
             asked=asked,
         )
+
+    def _allowed(self, *, invoked: bool) -> float:
+        """Seconds that an answer may take from when it is due."""
+        return (self.settings.invoked_deadline_ms if invoked else self.settings.deadline_ms) / 1000
 
     def _hole(
         self, completer: Completer, place: Place, others: Sequence[Document], request: Request
@@ -465,7 +493,7 @@ class Service:
     def _compute_ahead(self, place: Place, others: Sequence[Document], stopped: Callable[[], bool]) -> None:
         """On the worker thread, when it has nothing else to do: what will be asked for next."""
         if self.completer is not None:
-            request = self._request(stopped, invoked=False)
+            request = self._request(stopped, invoked=False, since=time.monotonic())
             hole, files = self._hole(self.completer, place, others, request)
             self.completer.ahead(hole, request, files=files, project=self._project)
 

@@ -5,7 +5,6 @@ Not here: how the one becomes the other (completer.py).
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -83,8 +82,3 @@ def explained(suggestion: Suggestion) -> list[str]:
             origin = run.origin
             sentences.append(f"copied {text!r} from {origin.path}, line {origin.line} ({origin.layer})")
     return sentences
-
-
-def deadline_in(milliseconds: int) -> float:
-    """The `time.monotonic()` moment that lies so far ahead."""
-    return time.monotonic() + milliseconds / 1000

@@ -96,11 +96,14 @@ class Turns:
         *,
         delay: float = 0.0,
         after: asyncio.Future[Any] | None = None,
+        patience: float | None = None,
         joins: bool = False,
     ) -> T | None:
         """The result of `work`, which is given the question whether to stop; None when overtaken.
 
-        `work` begins after `delay` seconds and once `after` is done. Cancelling the caller stops it as well.
+        `work` begins after `delay` seconds and once `after` is done. Where others keep the worker from it for
+        `patience` seconds more it never begins, and the result is None; once begun, it must know itself when
+        to end. Cancelling the caller stops it as well.
         One that `joins` lets what is computed ahead finish first: it is for the same place.
         """
         self._end_request(key)
@@ -118,6 +121,9 @@ class Turns:
             put = self._put(key, lambda: work(turn.stop.is_set), joins=joins)
             job = asyncio.wrap_future(put)
             either: set[asyncio.Future[Any]] = {turn.overtaken, job}
+            done, _ = await asyncio.wait(either, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+            if not done and put.cancel():
+                return None
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if turn.overtaken.done() or job.cancelled():
                 return None

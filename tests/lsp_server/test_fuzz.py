@@ -565,19 +565,24 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched]:
     monkeypatch.setattr(service, "time", found.clock)
     original = service.Service._complete
 
-    def complete(self: service.Service, *arguments: Any, invoked: bool, asked: float) -> Any:
-        answer = original(self, *arguments, invoked=invoked, asked=asked)
-        found.lateness.append(found.clock.now - found.deadline)
+    def complete(self: service.Service, *arguments: Any, **when: Any) -> Any:
+        begun = found.clock.now
+        answer = original(self, *arguments, **when)
+        # One whose turn comes after its deadline may not take a step any more.
+        found.lateness.append(found.clock.now - max(begun, found.deadline))
         found.suggestions += isinstance(answer, tuple)
         return answer
 
     monkeypatch.setattr(service.Service, "_complete", complete)
 
-    def deadline_in(milliseconds: int) -> float:
-        found.deadline = found.clock.now + milliseconds / 1000
-        return found.deadline
+    request = service.Service._request
 
-    monkeypatch.setattr(service, "deadline_in", deadline_in)
+    def timed(self: service.Service, *arguments: Any, **rest: Any) -> Any:
+        made = request(self, *arguments, **rest)
+        found.deadline = made.deadline
+        return made
+
+    monkeypatch.setattr(service.Service, "_request", timed)
     # What the server survives, it logs as an exception.
     monkeypatch.setattr(
         logging.getLogger("lsp_server"),

@@ -187,3 +187,33 @@ async def test_the_worker_ends_when_it_is_closed() -> None:
     assert turns._thread is not None
     assert not turns._thread.is_alive()
     assert await turns.run("a", lambda _: "late") is None
+
+
+async def test_work_that_others_keep_waiting_is_given_up_and_never_begins() -> None:
+    """A hard deadline holds for who waits for another document's answer, too."""
+    turns, gate, calls = Turns(), threading.Event(), list[str]()
+    busy = asyncio.ensure_future(turns.run("busy", lambda _: gate.wait()))
+    waiting = turns.run("a", lambda _: calls.append("a"), patience=0.01)
+    assert await asyncio.wait_for(waiting, 10) is None
+    gate.set()
+    assert await busy is True
+    assert await turns.run("b", lambda _: "next") == "next"
+    assert calls == []
+    turns.close()
+
+
+async def test_work_that_has_begun_is_waited_for() -> None:
+    turns, gate, started = Turns(), threading.Event(), threading.Event()
+
+    def work(_: Callable[[], bool]) -> str:
+        started.set()
+        gate.wait()
+        return "its own answer"
+
+    asked = asyncio.ensure_future(turns.run("a", work, patience=0.05))
+    await asyncio.to_thread(started.wait)
+    await asyncio.sleep(0.1)
+    assert not asked.done()
+    gate.set()
+    assert await asyncio.wait_for(asked, 10) == "its own answer"
+    turns.close()
