@@ -3,7 +3,8 @@
 Suggestions are made on the served path at held-out places. What is known of each, and whether its first line
 is exactly what stood there, gives the weights of `model/serving/confidence.py`: logistic regression with a
 weak pull to zero (ridge; Hoerl & Kennard 1970), by Newton's method, which for so few features is exact in a
-dozen steps. Fitted on validation projects, the dial is read off at test projects:
+dozen steps. How strong the pull is, is chosen among a few by cross-validation that leaves out whole projects
+of the validation split; the weights are then fitted to all of it. The dial is read off at test projects:
 
     shown    share of all places where a suggestion is shown
     right    share of those shown whose first line is what stood there
@@ -40,7 +41,8 @@ Values = npt.NDArray[np.float64]
 
 DIAL = (0, 5, *range(10, 100, 10))  # percent, as the setting showAbove
 _VARIANT = Variant(name=SERVED, use="both")
-_PULL = 10.0  # of the ridge, on features in units of their own spread
+PULLS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)  # of the ridge, on features in units of their own spread
+_FOLDS = 8
 _STEPS = 50
 _SETTLED = 1e-8
 _DIGITS = 4
@@ -50,6 +52,7 @@ _DIGITS = 4
 class Outcome:
     """One place: what is known of its suggestion (None: there was none), and if its first line is right."""
 
+    project: str
     file: str
     features: Features | None
     right: bool
@@ -109,15 +112,39 @@ def gather(
 def _outcome(ask: Ask, found: Suggestion | Silence) -> Outcome:
     file = f"{ask.project}/{ask.file.path}"
     if isinstance(found, Silence):
-        return Outcome(file=file, features=None, right=False)
+        return Outcome(project=ask.project, file=file, features=None, right=False)
     start, end = first_line(found.text)
     return Outcome(
-        file=file, features=found.features, right=found.text[start:end].rstrip() == ask.truth.rstrip()
+        project=ask.project,
+        file=file,
+        features=found.features,
+        right=found.text[start:end].rstrip() == ask.truth.rstrip(),
     )
 
 
-def fit(outcomes: Sequence[Outcome]) -> Confidence:
-    """The weights under which what was right is likeliest, ridge included.
+def choose_pull(outcomes: Sequence[Outcome]) -> float:
+    """The pull under which projects left out of the fit surprise least; the strongest of those that tie.
+
+    With a single project there is nothing to leave out: the middle one of those tried.
+    """
+    projects = sorted({one.project for one in outcomes})
+    folds = [set(projects[at :: min(_FOLDS, len(projects))]) for at in range(min(_FOLDS, len(projects)))]
+    losses: dict[float, float] = dict.fromkeys(PULLS, 0.0)
+    for fold in folds:
+        kept = [one for one in outcomes if one.project not in fold]
+        left = [one for one in outcomes if one.project in fold and one.features is not None]
+        rights = {one.right for one in kept if one.features is not None}
+        if not left or len(rights) < 2:
+            continue
+        for pull in PULLS:
+            losses[pull] += log_loss(left, fit(kept, pull=pull)) * len(left)
+    if not any(losses.values()):
+        return PULLS[len(PULLS) // 2]
+    return min(reversed(PULLS), key=losses.__getitem__)
+
+
+def fit(outcomes: Sequence[Outcome], *, pull: float) -> Confidence:
+    """The weights under which what was right is likeliest, the ridge's `pull` included.
 
     Raises DataError where all suggestions are right, or none is: there is nothing to learn from.
     """
@@ -132,7 +159,7 @@ def fit(outcomes: Sequence[Outcome]) -> Confidence:
     design = np.column_stack([np.ones(len(known)), (known - middle) / spread])
     begun = np.array([0.0, *(getattr(Confidence(), name) for name in NAMES)])
     begun[1:] *= np.where(np.isinf(spread), 0.0, spread)
-    weights = _newton(design, right, begun)
+    weights = _newton(design, right, begun, pull)
     raw = weights[1:] / spread
     bias = weights[0] - raw @ middle
     values = [bias, *raw]
@@ -141,24 +168,24 @@ def fit(outcomes: Sequence[Outcome]) -> Confidence:
     )
 
 
-def _newton(design: Values, right: Values, begun: Values) -> Values:
+def _newton(design: Values, right: Values, begun: Values, pull: float) -> Values:
     """The weights of least loss, (k,), of a design (n, k), pulled to those begun with.
 
     The first column is the bias, which is not pulled.
     """
-    pull = np.full(design.shape[1], _PULL)
-    pull[0] = 0.0
+    pulls = np.full(design.shape[1], pull)
+    pulls[0] = 0.0
 
     def loss(weights: Values) -> float:
         odds = design @ weights
-        return float(np.logaddexp(0.0, odds).sum() - right @ odds + 0.5 * pull @ np.square(weights - begun))
+        return float(np.logaddexp(0.0, odds).sum() - right @ odds + 0.5 * pulls @ np.square(weights - begun))
 
     weights = begun
     at = loss(weights)
     for _ in range(_STEPS):
         chances = _logistic(design @ weights)
-        slope = design.T @ (chances - right) + pull * (weights - begun)
-        curvature = (design * (chances * (1.0 - chances))[:, None]).T @ design + np.diag(pull + 1e-9)
+        slope = design.T @ (chances - right) + pulls * (weights - begun)
+        curvature = (design * (chances * (1.0 - chances))[:, None]).T @ design + np.diag(pulls + 1e-9)
         step = np.linalg.solve(curvature, slope)
         size = 1.0
         while (lower := loss(weights - size * step)) > at and size > 1e-6:
@@ -223,12 +250,18 @@ def write(folder: Path, weights: Confidence, facts: Mapping[str, Any]) -> None:
 
 
 def facts(
-    fitted: Sequence[Outcome], weights: Confidence, measured: Sequence[Outcome], notches: Sequence[Notch]
+    fitted: Sequence[Outcome],
+    weights: Confidence,
+    measured: Sequence[Outcome],
+    notches: Sequence[Notch],
+    *,
+    pull: float,
 ) -> dict[str, Any]:
     """What a release says of its weights: on what they were fitted, and what they give elsewhere."""
     suggestions = [one for one in fitted if one.features is not None]
     return {
         "split": "validation",
+        "pull": pull,
         "places": len(fitted),
         "suggestions": len(suggestions),
         "right": sum(one.right for one in suggestions),

@@ -57,15 +57,17 @@ def threshold(
         _gather(threshold_places.read(corpus, split, limit=limit, seed=seed), engine, split, console)
         for split in ("validation", "test")
     )
-    weights = threshold.fit(fitted)
+    pull = threshold.choose_pull(fitted)
+    weights = threshold.fit(fitted, pull=pull)
     notches = list(threshold.dial(measured, weights))
-    facts = threshold.facts(fitted, weights, measured, notches)
+    facts = threshold.facts(fitted, weights, measured, notches, pull=pull)
     for name, value in weights.as_json().items():
         console.print(f"{name:>8} {value:+.4f}")
     console.print(
         f"{engine.release.name}: fitted on {facts['suggestions']} suggestions of {facts['places']} places, "
-        f"{facts['right']} right; {facts['nats']:.3f} nats a suggestion ({facts['nats_unfitted']:.3f} by the "
-        f"model's own probability), {facts['test_nats']:.3f} on test projects"
+        f"{facts['right']} right, ridge {pull:g}; {facts['nats']:.3f} nats a suggestion "
+        f"({facts['nats_unfitted']:.3f} by the model's own probability), {facts['test_nats']:.3f} on test "
+        "projects"
     )
     _show(console, notches)
     if write:

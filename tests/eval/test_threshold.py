@@ -18,7 +18,7 @@ from rich.console import Console
 from data_pipeline.document import Document
 from data_pipeline.store import write_documents
 from eval import threshold, threshold_cli, threshold_places
-from eval.threshold import DIAL, Outcome, dial, fit, log_loss
+from eval.threshold import DIAL, PULLS, Outcome, choose_pull, dial, fit, log_loss
 from eval.threshold_places import variants
 from model.errors import ConfigError, DataError
 from model.serving.confidence import NAMES, Confidence, Features
@@ -123,7 +123,7 @@ def outcomes(count: int, truth: Confidence, seed: int = 0) -> list[Outcome]:
     for number in range(count):
         known = features(odds=rng.uniform(-6, 6), copied=rng.random(), word=float(rng.random() < 0.3))
         right = rng.random() < truth.probability(known)
-        found.append(Outcome(file=str(number % 50), features=known, right=right))
+        found.append(Outcome(project=str(number % 10), file=str(number % 50), features=known, right=right))
     return found
 
 
@@ -131,39 +131,54 @@ TRUTH = Confidence(bias=-1.0, odds=0.7, copied=2.0, word=-1.5)
 
 
 def test_a_fit_finds_the_weights_that_made_the_outcomes() -> None:
-    found = fit(outcomes(4000, TRUTH))
+    found = fit(outcomes(4000, TRUTH), pull=10.0)
     for name in ("bias", "odds", "copied", "word"):
         assert getattr(found, name) == pytest.approx(getattr(TRUTH, name), abs=0.3)
     assert found.last == found.block == 0.0  # nothing can be learned of what is always the same
 
 
 def test_a_fit_is_better_than_what_it_began_with_where_it_was_not_fitted() -> None:
-    fitted = fit(outcomes(1000, TRUTH))
+    fitted = fit(outcomes(1000, TRUTH), pull=10.0)
     elsewhere = outcomes(1000, TRUTH, seed=1)
     assert log_loss(elsewhere, fitted) < log_loss(elsewhere, Confidence())
 
 
 def test_a_fit_holds_where_one_feature_tells_right_from_wrong() -> None:
     """Without the ridge the weights would grow without bound."""
-    told = [Outcome(file="a", features=features(odds=float(n)), right=n > 0) for n in range(-5, 6)]
-    found = fit(told)
+    told = [
+        Outcome(project="p", file="a", features=features(odds=float(n)), right=n > 0) for n in range(-5, 6)
+    ]
+    found = fit(told, pull=10.0)
     assert all(math.isfinite(value) for value in found.as_json().values())
     assert Confidence.from_json(found.as_json()) == found
+
+
+def test_the_ridge_is_chosen_by_projects_left_out() -> None:
+    """Where the model's own word is right and places are few, a strong pull to it; else a weak one."""
+    assert choose_pull(outcomes(60, Confidence())) == PULLS[-1]
+    assert choose_pull(outcomes(4000, TRUTH)) < PULLS[-1]
+
+
+def test_the_ridge_of_a_single_project_is_the_middle_one() -> None:
+    alone = [
+        Outcome(project="p", file="a", features=features(odds=float(n)), right=n > 0) for n in range(-5, 6)
+    ]
+    assert choose_pull(alone) == PULLS[len(PULLS) // 2]
 
 
 @pytest.mark.parametrize("right", [True, False])
 def test_nothing_can_be_learned_of_places_that_are_all_alike(right: bool) -> None:
     with pytest.raises(DataError, match="ask at more places"):
-        fit([Outcome(file="a", features=features(), right=right)] * 5)
+        fit([Outcome(project="p", file="a", features=features(), right=right)] * 5, pull=10.0)
 
 
 def test_the_dial_counts_places_without_a_suggestion_as_not_shown() -> None:
     likely, unlikely = features(odds=math.log(3)), features(odds=-math.log(3))  # 75 % and 25 %
     places = [
-        Outcome(file="a", features=likely, right=True),
-        Outcome(file="a", features=unlikely, right=True),
-        Outcome(file="b", features=unlikely, right=False),
-        Outcome(file="b", features=None, right=False),
+        Outcome(project="p", file="a", features=likely, right=True),
+        Outcome(project="p", file="a", features=unlikely, right=True),
+        Outcome(project="p", file="b", features=unlikely, right=False),
+        Outcome(project="p", file="b", features=None, right=False),
     ]
     notches = {one.show_above: one for one in dial(places, Confidence())}
     assert tuple(notches) == DIAL
@@ -203,7 +218,7 @@ def test_places_are_asked_on_the_served_path(corpus: Path) -> None:
     assert len(found) == 3
     assert {one.file for one in found} == {"shop/a.py"}
     assert any(one.features is not None for one in found)
-    known = threshold.facts(found, TRUTH, found, list(dial(found, TRUTH)))
+    known = threshold.facts(found, TRUTH, found, list(dial(found, TRUTH)), pull=3.0)
     assert json.loads(json.dumps(known))["places"] == 3
 
 
@@ -214,7 +229,9 @@ def test_weights_of_a_part_of_the_places_are_never_written() -> None:
 
 def test_the_dial_fits_a_terminal_and_leaves_empty_what_nothing_is_known_of() -> None:
     console = Console(width=80, file=io.StringIO(), record=True)
-    places = [Outcome(file=str(n), features=features(odds=n - 3.0), right=n > 2) for n in range(6)]
+    places = [
+        Outcome(project="p", file=str(n), features=features(odds=n - 3.0), right=n > 2) for n in range(6)
+    ]
     threshold_cli._show(console, list(dial(places, Confidence())))
     shown = console.export_text()
     assert "…" not in shown
