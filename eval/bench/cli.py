@@ -160,6 +160,27 @@ def index(
 
 
 @app.command()
+def server(
+    *,
+    model: Annotated[
+        Path | None, typer.Option(help="Model folder; default: the one that ships. E.g. --model runs/model")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=0, max=64, help="Threads of the model. E.g. --threads 2")] = 1,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds; the median counts. E.g. --rounds 7")] = 5,
+    out: _JSON = None,
+) -> None:
+    """What somebody waits for: the first answer after a start, each key in a small and in a large file.
+
+    Example: tabwright eval bench server --rounds 3
+    """
+    from eval.bench import server as bench
+
+    figures = bench.run(model, rounds=rounds, threads=threads)
+    _write({"server": bench.as_json(figures)}, out)
+    _print_limits("the server", figures)
+
+
+@app.command()
 def dedup(
     *,
     corpus: Annotated[
