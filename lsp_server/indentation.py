@@ -14,6 +14,7 @@ from itertools import pairwise
 
 from lsp_server.place import Place
 from model import syntax
+from model.fim import Hole
 from model.languages.entry import Language
 
 _READ = 6000  # characters on either side of the cursor
@@ -55,7 +56,19 @@ def as_the_file_indents(text: str, place: Place) -> str:
 
 
 def _near(place: Place) -> str:
-    return place.whole.prefix[-_READ:] + place.whole.suffix[:_READ]
+    return _around(place.whole)
+
+
+def _around(hole: Hole) -> str:
+    return hole.prefix[-_READ:] + hole.suffix[:_READ]
+
+
+def columns_of_a_tab(hole: Hole) -> int:
+    """As how many columns a tab counts beside spaces: a level of the file's, else one of its formatter's.
+
+    A file that is indented with tabs does not say; a model that writes spaces there writes the usual ones.
+    """
+    return _width(_around(hole), syntax.language(hole.language))
 
 
 def _starts(text: str, place: Place) -> list[int]:
@@ -102,14 +115,26 @@ def _steps(text: str, entry: Language) -> Counter[int]:
     return Counter(
         syntax.indentation(deep) - syntax.indentation(flat)
         for flat, deep in pairwise(lines)
-        if flat.endswith(entry.opens_block) and syntax.indentation(deep) > syntax.indentation(flat)
+        if _opens(flat, entry) and syntax.indentation(deep) > syntax.indentation(flat)
     )
 
 
+def _opens(line: str, entry: Language) -> bool:
+    if line.endswith(entry.opens_block):
+        return True
+    # Few lines are left for the lexicon, which takes far longer.
+    if entry.opens_block not in line or entry.line_comment not in line:
+        return False
+    return syntax.code_of(line, entry.name).endswith(entry.opens_block)
+
+
 def _width(text: str, entry: Language) -> int:
-    """How many spaces a level has in a text that is indented with spaces."""
-    steps = _steps(text, entry)
-    return steps.most_common(1)[0][0] if steps else _WIDTHS[0]
+    """How many spaces a level has in a text, by its lines without tabs; the formatter's where none shows."""
+    spaced = "\n".join(line for line in text.split("\n") if not line.startswith("\t"))
+    steps = _steps(spaced, entry)
+    if steps:
+        return steps.most_common(1)[0][0]
+    return _WIDTHS[0] if "\t" in entry.step else len(entry.step)
 
 
 def on_levels(text: str, place: Place) -> str:

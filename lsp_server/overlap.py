@@ -72,7 +72,7 @@ def without_overlap(text: str, place: Place) -> str:
     line then has fewer closing brackets too many: `f(g(|))` may well want one more.
     """
     rest = place.rest.rstrip()
-    if not rest or "\n" in text:
+    if not rest:
         return text
     best, least = text, _unmatched(place.brackets, text + rest)
     for length in range(min(len(text), len(rest)), 0, -1):

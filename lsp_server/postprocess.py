@@ -13,7 +13,12 @@ import re
 from collections.abc import Callable, Collection
 
 from lsp_server.blocks import without_dead_end, without_empty_block, without_open_string
-from lsp_server.indentation import as_the_file_indents, on_levels, without_trailing_blanks
+from lsp_server.indentation import (
+    as_the_file_indents,
+    columns_of_a_tab,
+    on_levels,
+    without_trailing_blanks,
+)
 from lsp_server.overlap import without_next_lines, without_overlap, without_stray_closers
 from lsp_server.place import Place, place_of, squeezed
 from lsp_server.repetition import stutter, without_counting, without_line_above, without_loops
@@ -31,15 +36,17 @@ def stopper(hole: Hole, kind: Kind, max_lines: int, *, lead: str = "") -> Callab
     """The engine's stop rule: where the text so far is complete, as a character offset, or None.
 
     A line ends at its line end; with nothing behind the cursor, brackets that it opens are closed first,
-    unless it is a line of a string. A block ends as `syntax.block_end` says. Neither has more than
-    `max_lines` lines. With a `lead`, which stands between the cursor and the text, the block is still that
-    of the cursor's line.
+    unless it is a line of a string. A string of several lines that it opens is closed first wherever the
+    cursor is. A block ends as `syntax.block_end` says. Neither has more than `max_lines` lines. With a
+    `lead`, which stands between the cursor and the text, the block is still that of the cursor's line.
     """
     head, rest = hole_line(hole)
     # A statement over several lines has the depth of its first.
     logical = logical_line(hole)
     block_head = logical[: len(logical) - len(logical.lstrip(" \t"))] + head.lstrip(" \t")
-    physical = bool(rest.strip()) or state_at_cursor(hole).inside == "string"
+    behind, inside = bool(rest.strip()), state_at_cursor(hole).inside
+    physical = inside == "string" or (inside is not None and behind)
+    tab = columns_of_a_tab(hole) if kind == "block" else 8
 
     def end_of_line(text: str) -> int | None:
         newline = text.find("\n")
@@ -48,8 +55,9 @@ def stopper(hole: Hole, kind: Kind, max_lines: int, *, lead: str = "") -> Callab
         if physical:
             return newline
         for found in re.finditer("\n", text):
-            state = syntax.lexical(head + text[: found.start()], hole.language)
-            if not state.brackets and state.inside != "string":
+            # With its line end, at which a string of one line is over, closed or not.
+            state = syntax.lexical(head + text[: found.end()], hole.language)
+            if (behind or not state.brackets) and state.inside != "string":
                 return found.start()
         return None
 
@@ -66,7 +74,7 @@ def stopper(hole: Hole, kind: Kind, max_lines: int, *, lead: str = "") -> Callab
         if kind == "line":
             ends.append(end_of_line(text))
         elif not (0 <= judged_until <= len(text) and "\n" not in text[judged_until:]):
-            ends.append(syntax.block_end(block_head, text, hole.language))
+            ends.append(syntax.block_end(block_head, text, hole.language, tab=tab))
             # Where the last line belongs is known once its first word is.
             judged_until = len(text) if _BEGUN.search(text) else -1
         first = min((one for one in ends if one is not None), default=None)

@@ -20,7 +20,7 @@ from model import syntax
 from model.fim import Hole
 from model.languages.entry import Language
 
-_LONG = 60_000  # and of one that is, where its pieces do not parse
+LONG = 60_000  # characters of a file that may be parsed whole where its pieces do not parse, some 20 ms
 _ABOVE = 3000
 _MOST_PARSED = 200_000  # characters for one suggestion, some 40 ms
 _MOST_CLOSERS = 4  # taken from one end
@@ -69,7 +69,7 @@ def _unsound_around(hole: Hole, text: str, parser: _Parser) -> _Around | None:
     around = min(judges, key=_Around.errors_elsewhere)
     if not around.errors_elsewhere():
         return around
-    if SHORT < len(hole.prefix) + len(hole.suffix) <= _LONG:
+    if SHORT < len(hole.prefix) + len(hole.suffix) <= LONG:
         # At its pieces alone, sound code may look broken.
         whole = _Around(hole, parser, (hole.prefix, hole.suffix))
         if not whole.errors(text):
@@ -147,12 +147,23 @@ class _Around:
 def errors_with(hole: Hole, text: str, *, everywhere: bool = False) -> int:
     """How many syntax errors there are around the cursor, or everywhere, with this text in the hole.
 
-    Where nothing follows, an end that is merely unfinished is none: more will be written.
+    Where nothing follows, an end that is merely unfinished is none: more will be written. Everywhere takes as
+    long as the file is: 0.4 s for 20,000 lines.
     """
     piece = (hole.prefix, hole.suffix) if everywhere else pieces(hole)[0]
     parser = _Parser(hole.language)
     parser.left = max(parser.left, 100 * len(hole.prefix + hole.suffix))
     return _Around(hole, parser, piece).errors(text)
+
+
+def errors_added(hole: Hole, text: str) -> int:
+    """How many more syntax errors there are around the cursor than without its line; for files over `LONG`.
+
+    A piece of a file may look broken by itself, above all in the middle of a docstring, whatever is written.
+    """
+    around = _Around(hole, _Parser(hole.language), pieces(hole)[0])
+    errors = around.errors(text)
+    return max(0, errors - around.errors_elsewhere()) if errors else 0
 
 
 def _repaired(hole: Hole, text: str) -> Iterator[str]:

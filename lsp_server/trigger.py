@@ -12,6 +12,8 @@ The rule, first match wins. `rest` is what stands behind the cursor on its line.
     block    the line opens a block or ends a docstring: on the next line, indented
     line     otherwise
 
+A comment behind what opens a block does not hide it.
+
 Pure. How a line and a block end is told in postprocess.py.
 """
 
@@ -19,13 +21,14 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
 from model import syntax
 from model.fim import Hole
+from model.languages.entry import Language
 
 Kind = Literal["none", "line", "block"]
 
@@ -33,6 +36,8 @@ _DOCSTRING = re.compile(r"\s*[rR]?('''|\"\"\")")
 _ENDS_DOCSTRING = re.compile(r"('''|\"\"\")\s*$")
 _READ_BACK = 8000  # characters
 _WITHIN_WORD = re.compile(r"\w\Z")
+_FILLED_LINE = re.compile(r"^[^\S\n]*\S[^\n]*", re.MULTILINE)
+_STEP_READ = 50_000  # characters looked through for the first indented block, at each place where one may be
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,17 +69,18 @@ def decide(hole: Hole, languages: Collection[str]) -> Decision:
     entry = syntax.language(hole.language)
     if head.lstrip().startswith(entry.line_comment):
         return Decision(kind="block", reason="the line is a comment")
-    ends_open = head.rstrip().endswith(entry.opens_block)
-    if state.inside == "comment" or (state.brackets and not (entry.braces and ends_open)):
-        return Decision(kind="line", reason="the line has begun")
     logical = logical_line(hole)
+    ends_open = syntax.code_of(logical, entry.name).endswith(entry.opens_block)
+    begun = state.inside == "comment" and not ends_open
+    if begun or (state.brackets and not (entry.braces and ends_open)):
+        return Decision(kind="line", reason="the line has begun")
     indentation = _indentation(logical)
     word = (re.match(r"\w*", logical.lstrip()) or [""])[0]
     opens = ends_open and (not entry.block_openers or word in entry.block_openers)
     if not opens and not (_DOCSTRING.match(logical) and _ENDS_DOCSTRING.search(head)):
         return Decision(kind="line", reason="the line has begun")
     depth = syntax.indentation(logical) + opens
-    below = next((line for line in hole.suffix.split("\n")[1:] if line.strip()), "")
+    below = _line_below(hole.suffix)
     if below and syntax.indentation(below) >= depth > 0:
         return Decision(kind="none", reason="the body stands below already")
     return Decision(
@@ -86,12 +92,78 @@ def decide(hole: Hole, languages: Collection[str]) -> Decision:
 
 def hole_line(hole: Hole) -> tuple[str, str]:
     """The line of the cursor, before and behind it."""
-    return hole.prefix[hole.prefix.rfind("\n") + 1 :], hole.suffix.partition("\n")[0]
+    end = hole.suffix.find("\n")
+    return hole.prefix[hole.prefix.rfind("\n") + 1 :], hole.suffix if end < 0 else hole.suffix[:end]
+
+
+def _line_below(suffix: str) -> str:
+    """The first line that is not blank below the cursor's, or nothing."""
+    found = _FILLED_LINE.search(suffix, suffix.find("\n") + 1) if "\n" in suffix else None
+    return found.group() if found else ""
 
 
 def state_at_cursor(hole: Hole) -> syntax.Lexical:
     """In a string or comment, and the open brackets, read from the last place that surely begins afresh."""
     return syntax.lexical(recent_text(hole), hole.language)
+
+
+def prose_at_cursor(hole: Hole) -> syntax.Inside | None:
+    """Whether what is typed here is part of a string or a comment.
+
+    Within the braces of an f-string and the `${}` of a template it is code, which may hold strings again.
+    """
+    text, entry = recent_text(hole), syntax.language(hole.language)
+    at = 0
+    while True:
+        *_, last = [None, *_lexed(text, at, entry, within_code=at > 0)]
+        if last is None or last.end() < len(text) or last.lastgroup not in ("comment", "unclosed"):
+            return None
+        if last.lastgroup == "comment":
+            return "comment"
+        code = _open_code(text, last.start(), entry)
+        if code is None:
+            return "string"
+        at = code
+
+
+def _open_code(text: str, start: int, entry: Language) -> int | None:
+    """Where the code begins that ends the text, within the string from `start` on; None where prose does."""
+    if entry.template is None or entry.substitution is None:
+        return None
+    if entry.template.search(text, max(0, start - 2), start + 1) is None:
+        return None
+    at = start + 1
+    while (found := entry.substitution.search(text, at)) is not None:
+        at = found.end()
+        if found["code"] is not None:
+            end = _end_of_code(text, at, entry)
+            if end is None:
+                return at
+            at = end
+    return None
+
+
+def _end_of_code(text: str, start: int, entry: Language) -> int | None:
+    """Behind the brace that closes code in a string, or None where nothing closes it."""
+    depth = 0
+    for found in _lexed(text, start, entry, within_code=True):
+        if found.lastgroup == "opener":
+            depth += 1
+        elif found.lastgroup == "closer":
+            if depth == 0:
+                return found.end()
+            depth -= 1
+    return None
+
+
+def _lexed(text: str, at: int, entry: Language, *, within_code: bool) -> Iterator[re.Match[str]]:
+    """What the lexicon finds from an offset on; in code within a string, `{x:#x}` holds no comment."""
+    while (found := entry.lexicon.search(text, at)) is not None:
+        at = found.end()
+        if within_code and found.lastgroup == "comment" and not text[found.start() - 1].isspace():
+            at = found.start() + 1
+            continue
+        yield found
 
 
 def logical_line(hole: Hole) -> str:
@@ -136,13 +208,18 @@ def _indentation(line: str) -> str:
 
 
 def _indentation_step(hole: Hole, indentation: str) -> str:
-    """What one level of indentation is in this file: that of its first indented block."""
+    """What one level of indentation is: that of the file's first indented block, else of its formatter."""
     entry = syntax.language(hole.language)
     comment = f"(?:{re.escape(entry.line_comment)}[^\\n]*)?"
     block = re.compile(
         rf"^([ \t]*){entry.opening_line}[ \t]*{comment}\n(?:[ \t]*\n)*(\1[ \t]+)\S", re.MULTILINE
     )
-    found = block.search(hole.prefix) or block.search(hole.suffix)
-    if found is not None:
-        return found.group(2)[len(found.group(1)) :]
-    return "\t" if "\t" in indentation else "    "
+    # All of a long file would take longer than a small one.
+    above = hole.prefix[-_STEP_READ:].partition("\n")[2]
+    for text in (hole.prefix[:_STEP_READ], above, hole.suffix[:_STEP_READ]):
+        found = block.search(text)
+        if found is not None:
+            return found.group(2)[len(found.group(1)) :]
+    if "\t" in indentation:
+        return "\t"
+    return "    " if indentation and "\t" in entry.step else entry.step

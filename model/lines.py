@@ -109,16 +109,17 @@ def _line_end(text: str, at: int) -> int:
     return len(text) if end < 0 else end
 
 
-def indentation(line: str) -> int:
-    """Columns before the first character that is not blank; a tab goes on to the next multiple of 8."""
-    expanded = line.expandtabs(8)
+def indentation(line: str, tab: int = 8) -> int:
+    """Columns before the first character that is not blank; a tab goes on to the next multiple of `tab`."""
+    expanded = line.expandtabs(tab)
     return len(expanded) - len(expanded.lstrip(" "))
 
 
-def block_end(before: str, text: str, language_name: str) -> int | None:
+def block_end(before: str, text: str, language_name: str, *, tab: int = 8) -> int | None:
     """Where, in `text` that continues `before`, the block that begins at the seam is over.
 
     The offset is that of the line end before the first line outside; None while the block is still open.
+    A tab counts as `tab` columns, which tells where lines with tabs stand among others with spaces.
 
     - Where the line at the seam opens a block, the block is all that is deeper than it; in a language of
       braces, all up to the brace that closes it, and the line of that brace belongs to it.
@@ -130,12 +131,12 @@ def block_end(before: str, text: str, language_name: str) -> int | None:
     """
     entry = language(language_name)
     if entry.braces:
-        return _block_end_by_braces(before, text, entry)
+        return _block_end_by_braces(before, text, entry, tab)
     head = before[before.rfind("\n") + 1 :]
     whole = head + text
     comment = head.lstrip().startswith(entry.line_comment)
     opens = code_of(head, language_name).endswith(":")
-    outside = indentation(head) - (not opens) if head.strip() else None  # this deep or less is outside
+    outside = indentation(head, tab) - (not opens) if head.strip() else None  # this deep or less is outside
     first: int | None = None if comment or not head.strip() else -1  # depth of the first code line
     ends_with_first = deeper = False
     finish = 0  # where the block ends if the next line is outside
@@ -146,7 +147,7 @@ def block_end(before: str, text: str, language_name: str) -> int | None:
                 return finish
             continue
         if start > 0 or not head.strip():
-            depth = indentation(line)
+            depth = indentation(line, tab)
             word = (re.match(r"\w*", line.lstrip()) or [""])[0]
             if start > len(head) and outside is not None and depth <= outside:
                 return finish
@@ -171,7 +172,7 @@ def _carries_on(word: str, entry: Language, *, half_typed: bool) -> bool:
     return word in entry.continuations
 
 
-def _block_end_by_braces(before: str, text: str, entry: Language) -> int | None:
+def _block_end_by_braces(before: str, text: str, entry: Language, tab: int) -> int | None:
     head = before[before.rfind("\n") + 1 :]
     whole, seam = head + text, len(head)
     at_seam = lexical(head, entry.name)
@@ -194,7 +195,7 @@ def _block_end_by_braces(before: str, text: str, entry: Language) -> int | None:
             word = (re.match(r"\w*", begun) or [""])[0]
             if first is None:
                 if not begun.startswith(entry.decorations):
-                    first = indentation(line)
+                    first = indentation(line, tab)
                     ends_with_first = first == 0 or word in entry.definition_words or _is_method(begun, word)
             elif ends_with_first and deeper and begun[0] != "{":
                 half_typed = end == len(whole) and line.endswith(word)
@@ -212,7 +213,7 @@ def _block_end_by_braces(before: str, text: str, entry: Language) -> int | None:
                 return finish if alone else len(whole[:at].rstrip()) - seam
             brackets.pop()
             if opens and not brackets:
-                if start > 0 and alone and indentation(line) < indentation(head):
+                if start > 0 and alone and indentation(line, tab) < indentation(head, tab):
                     return finish
                 behind = whole[at + 1 : end].lstrip(")];,")
                 if behind.strip():

@@ -76,9 +76,15 @@ class Language:
     line_comment: str
     block_comment: tuple[str, str] | None = None
     braces: bool = False  # blocks stand in braces; otherwise a colon opens them and indentation ends them
+    step: str = "    "  # a level of indentation where a file has none yet: that of the usual formatter
     comments: frozenset[str]
     strings: frozenset[str]  # also single characters, and prose that stands without quotes
     interpolations: frozenset[str] = frozenset()  # code within strings
+    template: re.Pattern[str] | None = (
+        None  # how a string begins that may hold code, its first quote included
+    )
+    # Within such a string: what opens code, in the group `code`, or looks as if it did.
+    substitution: re.Pattern[str] | None = None
     docstring: str | None = None  # the statement that is a docstring where it is a string and comes first
     attached: frozenset[str] = frozenset()  # nodes that, like comments, belong to the node below them
     tolerated_errors: float = 0.0  # share of a text's characters that may fail to parse: macros of C do

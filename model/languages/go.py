@@ -30,6 +30,7 @@ GO = Language(
     line_comment="//",
     block_comment=("/*", "*/"),
     braces=True,
+    step="\t",  # gofmt
     comments=words("comment"),
     strings=words("interpreted_string_literal raw_string_literal rune_literal"),
     preamble=re.compile(r"//go:build|// \+build"),

@@ -140,6 +140,28 @@ _COMPOUNDS = words(
     "function_expression return_statement object pair ERROR"
 )
 
+
+def _nested(code: str) -> str:
+    """A template, for a verbose expression, in whose `${}` braces nest to a depth of three around `code`.
+
+    Without going back over what matched: a template that is half-typed must fail as fast as one matches.
+    """
+    held = f"(?:{code}|[^{{}}`])*+"
+    for _ in range(2):
+        held = rf"(?:{code}|\{{{held}\}}|[^{{}}`])*+"
+    return rf"`(?:\\.|\$\{{{held}\}}|(?!\$\{{)[^`\\])*+`"
+
+
+_QUOTED = r"""'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*\""""
+# A slash begins a regular expression where no value can stand before it.
+_REGULAR_EXPRESSION = r"""
+    (?:(?<=[(,=:\[!&|?{};>])|(?<=return))[ ]?
+    /(?![/*])(?:\\.|\[[^\]\\\n]*+(?:\\.[^\]\\\n]*+)*+\]|[^/\\\n\[])++/[a-z]*
+"""
+_CODE = rf"{_QUOTED}|/\*.*?\*/|{_REGULAR_EXPRESSION}"
+# A template within a template ends at its next quote, so one within that one counts as two: as many quotes.
+_TEMPLATE = _nested(_CODE + r"|`(?:\\.|[^`\\])*+`")
+
 JAVASCRIPT = Language(
     name="javascript",
     extensions=(".js", ".mjs", ".cjs", ".jsx"),
@@ -147,9 +169,12 @@ JAVASCRIPT = Language(
     line_comment="//",
     block_comment=("/*", "*/"),
     braces=True,
+    step="  ",  # prettier
     comments=words("comment html_comment"),
     strings=words("string template_string jsx_text"),
     interpolations=words("template_substitution"),
+    template=re.compile(r"`\Z"),
+    substitution=re.compile(r"\\.|(?P<code>\$\{)", re.DOTALL),
     attached=words("decorator"),
     preamble=re.compile(r"#!|['\"]use strict['\"]|///? *(?:<reference|@ts-|@flow)"),
     definitions=words(
@@ -166,14 +191,10 @@ JAVASCRIPT = Language(
         imports=words("import_statement export_statement call_expression"),
         read_import=_read_import,
     ),
-    # A slash begins a regular expression where no value can stand before it. Strings within the ${} of a
-    # template count as part of it.
+    # Strings within the ${} of a template count as part of it.
     lexicon=re.compile(
+        rf"(?P<whole>/\*.*?\*/|{_QUOTED}|{_TEMPLATE}|{_REGULAR_EXPRESSION})"
         r"""
-        (?P<whole>/\*.*?\*/
-                 |'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`
-                 |(?:(?<=[(,=:\[!&|?{};>])|(?<=return))[ ]?
-                  /(?![/*])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n\[])+/[a-z]*)
         |(?P<comment>//[^\n]*|/\*.*)
         |(?P<unclosed>`.*|["'](?:\\.|[^\\\n])*\\?)
         |(?P<opener>[(\[{])

@@ -49,6 +49,8 @@ PYTHON = Language(
     comments=words("comment"),
     strings=words("string"),
     interpolations=words("interpolation"),
+    template=re.compile(r"(?<!\w)(?:[rR]?[fFtT]|[fFtT][rR])[\"']\Z"),
+    substitution=re.compile(r"\\N\{[^}\n]*\}?|\{\{|(?P<code>\{)"),
     docstring="expression_statement",
     preamble=re.compile(r"#!|#.*coding[:=]|# -\*-"),
     definitions=words("function_definition class_definition decorated_definition"),

@@ -24,6 +24,8 @@ from model.fim import Hole
         ("c", "x = f(a|;", "line", "));", ")"),
         ("java", "f(g(|));", "line", "a));", "a"),
         ("rust", "let x = &a[|];", "line", "1..2];", "1..2"),
+        # a template is whole with what stands in its braces
+        ("tsx", "x = |\n", "line", "`a\n${b.map(c => `\n${c}`)}`;\nd();", "`a\n${b.map(c => `\n${c}`)}`;"),
         # half of a path is no colon too many
         ("rust", "let x = a|::b();", "line", "::c", "::c"),
         # nothing behind what leaves the block, but labels and functions

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from lsp_server.indentation import columns_of_a_tab
 from lsp_server.place import squeezed
 from lsp_server.postprocess import clean
 from model import syntax
@@ -30,6 +31,8 @@ TWO = TABS.replace("\t", "  ")
         (TWO + "  |", "for a in x:\n\t\tb\n\tc", "for a in x:\n    b\n  c"),
         # lines within brackets stand where they are
         (TABS + "\t|", "x = f(\n        a)\n\ty", "x = f(\n        a)\n\ty"),
+        # a comment behind what opens a block
+        (TWO.replace(":", ":  # why") + "  |", "for a in x:\n\t\tb\n\tc", "for a in x:\n    b\n  c"),
         # a file that has both says nothing
         (TABS + SPACES + "    |", "x = 1\n    y = 2", "x = 1\n    y = 2"),
     ],
@@ -54,6 +57,23 @@ def test_tabs_and_spaces_are_those_of_the_file(place: str, written: str, expecte
 )
 def test_lines_between_levels_are_moved_onto_one(place: str, written: str, expected: str) -> None:
     assert shown(place, written) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "columns"),
+    [
+        (SPACES, "python", 4),
+        (TWO, "python", 2),
+        (TWO.replace(":", ":  # why"), "python", 2),
+        (TABS, "python", 4),
+        ("x = 1\n", "python", 4),
+        ("function f() {\n\treturn 1;\n}\n", "javascript", 2),
+        ("func f() {\n\treturn 1\n}\n", "go", 4),
+        ("int f() {\n   return 1;\n}\n", "c", 3),
+    ],
+)
+def test_a_tab_is_as_wide_as_a_level_of_the_file(text: str, language: str, columns: int) -> None:
+    assert columns_of_a_tab(Hole(path="a", language=language, prefix=text, suffix="")) == columns
 
 
 def test_spaces_become_tabs_in_a_language_of_braces() -> None:

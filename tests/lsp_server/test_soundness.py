@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lsp_server.pieces import pieces
-from lsp_server.soundness import errors_with, mended
+from lsp_server.soundness import errors_added, errors_with, mended
 from model import syntax
 from model.fim import Hole
 
@@ -189,3 +189,10 @@ def test_what_is_left_is_sound_and_mending_it_again_changes_nothing(lines: list[
     if left is not None:
         assert left.strip()
         assert mended(hole, left) == left
+
+
+def test_of_a_piece_that_is_broken_by_itself_only_new_errors_count() -> None:
+    broken = Hole(path="a.py", language="python", prefix="x = (]\n" + FILE + "\n\n", suffix="\n\ny = 1\n")
+    assert errors_with(broken, "z = 1") > 0
+    assert errors_added(broken, "z = 1") == 0
+    assert errors_added(broken, "z = f(1]") > 0

@@ -64,6 +64,33 @@ def test_a_comment_behind_it_does_not_hide_what_a_line_opens(language: str, befo
     assert syntax.block_end(before, text.replace("|", ""), language) == text.index("|")
 
 
+@pytest.mark.parametrize(
+    ("template", "left"),
+    [
+        ("`a ${b} c`", ""),
+        ("`<ul>${items.map(one => `\n<li>${one}</li>\n`).join('}')}</ul>`", ""),
+        ("`${x ? `a${y ? `b` : 'c'}` : ''}`", ""),
+        ("`${{a: {b: 1}}.a}`", ""),
+        ("`${a.replace(/[`}\"]/g, '')}`", ""),
+        ("`\\${a`", ""),
+        ("`$`", ""),
+        # as far as it is typed, a template is open
+        ("`<ul>${items.map(one => `", None),
+        ("`<ul>${items.map(one => `\n<li>${one}</li>\n", None),
+        ("`a ${b", None),
+        ("`a\n", None),
+    ],
+)
+def test_a_template_ends_with_its_own_quote_not_with_that_of_one_within(
+    template: str, left: str | None
+) -> None:
+    if left is None:
+        assert syntax.lexical(template, "javascript").inside == "string"
+    else:
+        found = syntax.lexical(template + "; f(", "typescript")
+        assert (found.inside, found.brackets) == (None, "(")
+
+
 def test_what_closes_brackets_does_not_go_into_a_comment() -> None:
     text = "x = f(a,  # why"
     assert any(
