@@ -7,12 +7,16 @@ ignored. Imports of ours wait until the packages have been found to be ours.
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 from pathlib import Path
 
 
 def main() -> None:
     """Read the arguments and serve."""
+    # Thousands of classes are made before the first message: looking for garbage among them takes a tenth of
+    # the start. process.py switches it on again.
+    gc.disable()
     parser = argparse.ArgumentParser(
         prog="python -I -m lsp_server", description="Tabwright's language server."
     )
@@ -25,9 +29,11 @@ def main() -> None:
         "--threads", type=int, help="threads to compute with; as many as are best when not given"
     )
     parser.add_argument("--log-file", help="write the log there too")
-    # For measuring what the memory is worth (eval/memory_gates.py); nobody gains by less than both.
+    # For measuring what the memory and other parts are worth (eval/memory_gates.py, eval/replay/); nobody
+    # gains by less than everything.
     parser.add_argument("--use", choices=("both", "model", "memory"), default="both", help=argparse.SUPPRESS)
     parser.add_argument("--layers", help=argparse.SUPPRESS)
+    parser.add_argument("--without", action="append", default=[], metavar="PART", help=argparse.SUPPRESS)
     flags, _ = parser.parse_known_args()
 
     from lsp_server.startup import shadowed
@@ -36,6 +42,7 @@ def main() -> None:
     if problem is not None:
         sys.exit(f"tabwright: {problem}")
 
+    from lsp_server.parts import left_out
     from lsp_server.process import run
     from lsp_server.service import Flags
     from lsp_server.transport import address
@@ -46,7 +53,13 @@ def main() -> None:
     layers = None if flags.layers is None else tuple(flags.layers.split(","))
     try:
         code = run(
-            Flags(model=flags.model, threads=flags.threads, use=flags.use, layers=layers),
+            Flags(
+                model=flags.model,
+                threads=flags.threads,
+                use=flags.use,
+                layers=layers,
+                without=left_out(flags.without),
+            ),
             log_file=flags.log_file,
             tcp=None if flags.tcp is None else address(flags.tcp),
         )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -62,14 +62,16 @@ class Completer:
         *,
         use: Use = "both",
         layers: Sequence[Layer] | None = None,
+        without: Collection[str] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`use` and `layers` (of the memory, None: all) are for measuring: nobody gains by less."""
+        """`use`, `layers` (of the memory, None: all) and `without` (names of parts.py) are for measuring."""
         self.engine = engine
         self.cache = Cache()
         self.rejections = Rejections()
-        self._use = use
+        self._use: Use = "model" if "memory" in without else use
         self._layers = layers
+        self._without = without
         self._clock = clock
 
     def complete(
@@ -143,7 +145,7 @@ class Completer:
         task = self._task(hole, request, decision, shape, files, project)
         result = self._generate(task)
         if isinstance(result, Suggestion) and result.stop_reason != "deadline":
-            self.cache.keep(hole, shape, [_kept(result)], shown=_is_likely(result, request))
+            self._keep(hole, shape, [result], shown=_is_likely(result, request))
         return result
 
     def _candidates(
@@ -166,19 +168,29 @@ class Completer:
         # Where nothing is known of them, all have the same confidence, and the engine's order stays.
         found = sorted(different.values(), key=lambda one: -(one.confidence or 0.0))
         if found and all(one.stop_reason != "deadline" for one in found):
-            self.cache.keep(hole, shape, [_kept(one) for one in found])
+            self._keep(hole, shape, found, shown=True)
         return found
+
+    def _keep(
+        self, hole: Hole, shape: tuple[object, ...], found: Sequence[Suggestion], *, shown: bool
+    ) -> None:
+        # What counts as not shown is not gone on with when it is typed.
+        shown = shown and "typed through" not in self._without
+        self.cache.keep(hole, shape, [_kept(one) for one in found], shown=shown)
 
     def _decide(self, hole: Hole, request: Request) -> trigger.Decision | Silence:
         """How much to ask for; silence where nothing is to be asked."""
-        decision = trigger.decide(hole, self.engine.release.languages)
+        looked_at = hole
+        if "mid-line rule" in self._without:
+            looked_at = replace(hole, suffix=hole.suffix[len(trigger.hole_line(hole)[1]) :])
+        decision = trigger.decide(looked_at, self.engine.release.languages)
         reason = ""
         if decision.kind == "none":
             reason = decision.reason
         elif hole.language in request.disabled:
             reason = f"suggestions are switched off for {hole.language}"
         elif not request.invoked and not (request.in_comments and request.in_strings):
-            inside = trigger.state_at_cursor(hole).inside
+            inside = trigger.prose_at_cursor(hole)
             if (inside == "comment" and not request.in_comments) or (
                 inside == "string" and not request.in_strings
             ):
@@ -197,7 +209,8 @@ class Completer:
         project: Project | None,
     ) -> _Task:
         # What surely comes first need not be left to the model: asked as if it had been typed.
-        asked = replace(hole, prefix=hole.prefix + decision.lead)
+        neighbours = () if "neighbours" in self._without else hole.neighbours
+        asked = replace(hole, prefix=hole.prefix + decision.lead, neighbours=neighbours)
         prompt = fim.render(asked, self.engine.tokenizer, self.budget)
         layers = {} if self._layers is None else {"layers": self._layers}
         memory = (
@@ -222,7 +235,7 @@ class Completer:
                 break
         if not completion.copied or completion.stop_reason in ("cancelled", "deadline"):
             return result
-        return self._second_opinion(result, task)
+        return result if "second opinion" in self._without else self._second_opinion(result, task)
 
     def _second_opinion(self, result: Suggestion | Silence, task: _Task) -> Suggestion | Silence:
         """The model's own suggestion, where the memory has led to code that does not parse and it has not."""
@@ -268,8 +281,12 @@ class Completer:
         whole = completion.stop_reason not in ("deadline", "length")
         written = completion.text if whole else _HALF.sub("", completion.text)
         written = postprocess.settle(decision.lead, written)
-        cleaned = postprocess.clean(written, hole, decision.kind, request.max_lines, finished=whole)
-        text = None if cleaned is None else soundness.mended(hole, cleaned)
+        cleaned = postprocess.clean(
+            written, hole, decision.kind, request.max_lines, finished=whole, without=self._without
+        )
+        text = cleaned
+        if cleaned is not None and "soundness" not in self._without:
+            text = soundness.mended(hole, cleaned)
         if text is None and request.invoked:
             text = cleaned  # who asked gets what there is
         if text is None:
@@ -327,7 +344,7 @@ class Completer:
                 f"its first line is right with a probability of {100 * (suggestion.confidence or 0):.0f} %, "
                 f"and showAbove is {request.show_above} %"
             )
-        elif self.rejections.is_rejected(hole, suggestion.text, now):
+        elif "rejections" not in self._without and self.rejections.is_rejected(hole, suggestion.text, now):
             reason = "the same was turned down here a moment ago"
         if not reason:
             return suggestion
@@ -389,7 +406,9 @@ def _is_likely(suggestion: Suggestion, request: Request) -> bool:
 def _doubts(result: Suggestion | Silence, hole: Hole) -> tuple[int, bool]:
     """What speaks against a text: its syntax errors, and that something was wrong with what was written."""
     errors = soundness.errors_with(hole, result.text)
-    if errors:
+    if errors and len(hole.prefix) + len(hole.suffix) > soundness.LONG:
+        errors = soundness.errors_added(hole, result.text)
+    elif errors:
         # It is worth a look at the whole file now: at its pieces alone, sound code may look broken.
         errors = soundness.errors_with(hole, result.text, everywhere=True)
     return errors, isinstance(result, Silence) or result.mended

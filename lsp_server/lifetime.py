@@ -6,12 +6,14 @@ looked at every few seconds. Not here: what is told before the end (server.py), 
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 EVERY = 3.0  # seconds
 _GRACE = 5.0  # seconds until a process that was told to end is ended
@@ -85,3 +87,12 @@ def end_soon(code: int, *, seconds: float = _GRACE) -> None:
         os._exit(code)
 
     threading.Thread(target=end, name="tabwright-end", daemon=True).start()
+
+
+def end_now(code: int) -> NoReturn:
+    """End the process with this exit code while a thread still computes.
+
+    Python would end first and take the interpreter from under it: a library written in C++ then aborts.
+    """
+    logging.shutdown()  # what was logged is on its way
+    os._exit(code)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import sys
 from collections.abc import AsyncIterator
@@ -45,6 +46,9 @@ def run(
     # pygls logs the text of messages, people's code; what goes wrong comes to report_server_error as well.
     logging.getLogger("pygls").setLevel(logging.CRITICAL)
     server = build(flags, load)
+    # All that was made so far stays: it need not be looked through again (__main__.py switched this off).
+    gc.freeze()
+    gc.enable()
     for name in _OUR_LOGGERS:
         logging.getLogger(name).addHandler(EditorLog(server))
     code = 1
@@ -55,7 +59,8 @@ def run(
     finally:
         server.service.close()
         lifetime.end_soon(code)
-        server.service.join(_LAST_STEP)
+        if not server.service.join(_LAST_STEP):
+            lifetime.end_now(code)
     return code
 
 

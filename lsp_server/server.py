@@ -392,7 +392,10 @@ def resolve(ls: Server, item: types.CompletionItem) -> types.CompletionItem:
     formats = about_item.documentation_format if about_item is not None else None
     text = item.text_edit.new_text if item.text_edit is not None else item.label
     text = text.replace("\r\n", "\n")
-    if types.MarkupKind.Markdown in (formats or ()):
+    if not formats:
+        item.documentation = text  # the editor may be older than MarkupContent
+        return item
+    if types.MarkupKind.Markdown in formats:
         language = item.data.get("language", "") if isinstance(item.data, dict) else ""
         fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
         kind, text = types.MarkupKind.Markdown, f"{fence}{language}\n{text}\n{fence}"

@@ -42,6 +42,7 @@ State = Literal["starting", "ready", "silent", "problem"]
 Load = Callable[[Path | None, int], "Engine"]  # folder and threads
 _MOST_PREPARED = 6
 _MOST_WARNED = 100  # sentences; whoever sends that many reads none
+_TOO_LATE = "the deadline passed before it had its turn"
 _MOST_SHOWN = 16  # documents whose last suggestions are remembered until they are accepted
 
 log = logging.getLogger("lsp_server")
@@ -346,14 +347,19 @@ class Service:
         others = self.texts.others(uri)
         delay = 0.0 if invoked or place == self._ahead or self._is_known(place) else self._delay(asked)
         due = asked + delay
-        found = await self._turns.run(
-            self.texts.key(uri),
-            lambda cancelled: self._complete(place, others, cancelled, invoked=invoked, asked=asked, due=due),
-            delay=delay,
-            after=self.start_loading(),
-            patience=self._allowed(invoked=invoked),
-            joins=place == self._ahead,
-        )
+        try:
+            found = await self._turns.run(
+                self.texts.key(uri),
+                lambda cancelled: self._complete(
+                    place, others, cancelled, invoked=invoked, asked=asked, due=due
+                ),
+                delay=delay,
+                after=self.start_loading(),
+                patience=self._allowed(invoked=invoked),
+                joins=place == self._ahead,
+            )
+        except TimeoutError:
+            found = Silence(reason=_TOO_LATE)
         if found is None:
             return None
         after = f"after {(time.monotonic() - asked) * 1000:.0f} ms ({delay * 1000:.0f} waited)"
@@ -400,7 +406,7 @@ class Service:
         # was still loading then could not have answered.
         request = self._request(cancelled, invoked=invoked, asked=asked, since=max(due, self._loaded_at))
         if request.deadline is not None and time.monotonic() >= request.deadline:
-            return Silence(reason="the deadline passed before it had its turn")
+            return Silence(reason=_TOO_LATE)
         try:
             hole, files = self._hole(completer, place, others, request)
             if invoked:
@@ -485,7 +491,8 @@ class Service:
         del self._shown[uri]
         self._pace.accepted()
         place = self.texts.place_after(uri, shown.before + text)
-        if place is not None and self.settings.enable and self.settings.trigger_mode == "automatic":
+        automatic = self.settings.enable and self.settings.trigger_mode == "automatic"
+        if place is not None and automatic and "ahead" not in self._flags.without:
             self._ahead = place
             work = partial(self._compute_ahead, place, self.texts.others(uri))
             self._turns.ahead(self.texts.key(uri), work)
@@ -503,6 +510,6 @@ class Service:
             self._workspace.close()
         self._turns.close()
 
-    def join(self, seconds: float) -> None:
-        """Wait, after `close`, for the worker to end its step."""
-        self._turns.join(seconds)
+    def join(self, seconds: float) -> bool:
+        """Wait, after `close`, for the worker to end its step; whether it has."""
+        return self._turns.join(seconds)

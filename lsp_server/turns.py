@@ -101,9 +101,9 @@ class Turns:
     ) -> T | None:
         """The result of `work`, which is given the question whether to stop; None when overtaken.
 
-        `work` begins after `delay` seconds and once `after` is done. Where others keep the worker from it for
-        `patience` seconds more it never begins, and the result is None; once begun, it must know itself when
-        to end. Cancelling the caller stops it as well.
+        `work` begins after `delay` seconds and once `after` is done. Cancelling the caller stops it as well.
+        Raises TimeoutError where others have kept the worker from it for `patience` seconds more: then it
+        never begins. Once begun, it must know itself when to end.
         One that `joins` lets what is computed ahead finish first: it is for the same place.
         """
         self._end_request(key)
@@ -123,7 +123,7 @@ class Turns:
             either: set[asyncio.Future[Any]] = {turn.overtaken, job}
             done, _ = await asyncio.wait(either, timeout=patience, return_when=asyncio.FIRST_COMPLETED)
             if not done and put.cancel():
-                return None
+                raise TimeoutError
             await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if turn.overtaken.done() or job.cancelled():
                 return None
@@ -157,10 +157,12 @@ class Turns:
         for job in jobs:
             job.result.cancel()
 
-    def join(self, seconds: float) -> None:
-        """Wait for the worker to end after `close`, but no longer than this."""
-        if self._thread is not None:
-            self._thread.join(seconds)
+    def join(self, seconds: float) -> bool:
+        """Wait for the worker to end after `close`, but no longer than this; whether it has ended."""
+        if self._thread is None:
+            return True
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
 
     def _end_request(self, key: str) -> None:
         turn = self._turns.pop(key, None)

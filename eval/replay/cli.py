@@ -18,6 +18,7 @@ _Corpus = Annotated[
 ]
 _CORPUS = Path("runs/corpus")
 _CLIENTS = ("vscode", "neovim")
+_LOG_WIDTH = 160  # characters: in the 80 that are usual for a file the tables' columns would be cut
 
 
 def replay(
@@ -34,7 +35,7 @@ def replay(
     ] = None,
     variants: Annotated[
         Path | None,
-        typer.Option(help="JSON of names with settings, such as eval/replay/variants.json."),
+        typer.Option(help="JSON of other settings and parts left out, such as eval/replay/variants.json."),
     ] = None,
     only: Annotated[
         list[str] | None,
@@ -57,6 +58,9 @@ def replay(
     ] = 1.0,
     seed: Annotated[int, typer.Option(help="Of the person's pauses. E.g. --seed 1")] = 0,
     threads: Annotated[int, typer.Option(min=0, max=64, help="Threads of the model. E.g. --threads 2")] = 1,
+    jobs: Annotated[
+        int, typer.Option(min=1, help="Pieces typed at once; their times share the machine. E.g. --jobs 4")
+    ] = 1,
     out: Annotated[
         Path,
         typer.Option(help="Where finished pieces are kept, for a run that is stopped."),
@@ -69,8 +73,8 @@ def replay(
 ) -> None:
     """Real held-out code typed anew through the real server, key by key, beside a server that says nothing.
 
-    It takes as long as a person would: one to three minutes a piece and variant. Stopped, it goes on
-    behind the last piece that was finished.
+    It takes as long as a person would: one to three minutes a piece and variant, by --jobs. Stopped, it goes
+    on behind the last piece that was finished.
 
     Example: tabwright eval replay --limit 8 --json runs/replay.json
     """
@@ -79,7 +83,7 @@ def replay(
     from rich.console import Console
 
     from eval.progress import progress_bar
-    from eval.replay import figures, run, tables
+    from eval.replay import figures, run, tables, worth
     from eval.replay import sample as pinned
     from eval.replay import variants as servers
     from eval.replay.acceptance import TAKINGS
@@ -107,6 +111,8 @@ def replay(
     described = _model(model)
     pieces = pinned.read(path, corpus, limit=limit)
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _LOG_WIDTH
     console.print(
         f"{described.name}, checksum {described.checksum[:12]}; {len(pieces.pieces)} pieces of the "
         f"{pieces.split} split, typed at {speed:g} times a person's speed",
@@ -130,15 +136,19 @@ def replay(
             checksum=described.checksum,
             out=out,
             again=again,
+            jobs=jobs,
             on_piece=advance,
         )
-    every = figures.figures(found, speed=speed)
+    every = [*figures.figures(found, speed=speed), *worth.differences(found)]
     tables.show(console, every)
+    at_once = [one.jobs for one in found]
+    if max(at_once, default=1) > 1:
+        console.print(f"times are of a machine that up to {max(at_once)} pieces shared")
     result = Result(
         kind="replay",
         model=described,
         split=pieces.split,
-        settings=run.settings(pieces, asked, typist, limit=limit),
+        settings=run.settings(pieces, asked, typist, limit=limit, jobs=at_once),
         figures=every,
         samples=figures.examples(found, variant=servers.OURS),
     )

@@ -27,14 +27,22 @@ and without an interval:
     megabytes           the most that a server process held at once (10^6 bytes)
     unanswered          requests that never got an answer, also none that they were cancelled
 
-Not here: judging one answer (judging.py), the console's tables (tables.py).
+and for each kind of request, and for those where the server's rule asks for one line:
+
+    answered            as above
+    server p50, p95     milliseconds that the server worked on an answer, what it waited for the next key left
+                        out, also of answers that there is nothing. What it began for a request that was
+                        cancelled or overtaken is not in them
+
+Not here: judging one answer (judging.py), differences between variants (worth.py), the console's tables
+(tables.py).
 """
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -46,6 +54,7 @@ from eval.replay.sample import MODES
 from eval.results import Figure, figure
 
 ALL = "all"
+ONE_LINE = "one line"
 _EXAMPLES = 4  # right ones, and wrong ones
 
 
@@ -62,41 +71,72 @@ def figures(found: Sequence[Replayed], *, speed: float) -> list[Figure]:
 
 
 def _shares(chosen: Sequence[Replayed], **where: str) -> Iterator[Figure]:
-    asked = [(one.file, answer) for one in chosen for answer in one.answers]
+    for name, of in cases(chosen).items():
+        yield from _ratio(name, of, where)
+    for kind in (*KINDS, ONE_LINE):
+        of_kind = [Case(file, _is_shown(one)) for file, one in _asked(chosen) if _is_of(kind, one)]
+        yield from _ratio("answered", of_kind, {**where, "kind": kind})
+
+
+def _ratio(name: str, of: Sequence[Case], where: dict[str, str]) -> Iterator[Figure]:
+    if of:
+        files, tops, bottoms = zip(*of, strict=True)
+        found = intervals.ratio(tops, bottoms, files)
+        if found is not None:
+            yield figure(name, found, **where)
+
+
+class Case(NamedTuple):
+    """One request or piece that a share is of: the share is the sum of all tops by that of all bottoms."""
+
+    file: str
+    top: float
+    bottom: float = 1.0
+
+
+def cases(chosen: Sequence[Replayed]) -> dict[str, list[Case]]:
+    """What the figures with an interval are shares of, by their names in the order of this module's list."""
+    asked = _asked(chosen)
     in_time = [(file, one) for file, one in asked if one.outcome in ("suggestion", "nothing")]
-    shown = [(file, one) for file, one in asked if one.outcome == "suggestion"]
+    shown = [(file, one) for file, one in asked if _is_shown(one)]
     appeared = [(file, one) for file, one in shown if one.fresh]
     typed_on = [(file, one) for file, one in in_time if one.kind == "typed-on"]
-    yield from _share("answered", [(file, one.outcome == "suggestion") for file, one in asked], where)
-    yield from _share("answered in time", [(f, one.outcome == "suggestion") for f, one in in_time], where)
-    yield from _share("exact", [(file, one.first) for file, one in shown], where)
-    yield from _share("exact of all", [(file, one.first) for file, one in asked], where)
-    files = [one.file for one in chosen]
-    characters = [one.characters for one in chosen]
-    for name, tops, bottoms in (
-        ("saved", [sum(t.characters for t in one.taken) for one in chosen], characters),
-        ("saved whole", [sum(t.characters for t in one.taken if t.whole) for one in chosen], characters),
-        ("saved keys", [one.keys_alone - one.keys for one in chosen], [one.keys_alone for one in chosen]),
-        ("taken", [len(one.taken) for one in chosen], [_count_fresh(one) for one in chosen]),
-        (
-            "wrong shown",
-            [sum(_wrong(answer) for answer in one.answers if answer.fresh) for one in chosen],
-            [sum(t.characters for t in one.taken) for one in chosen],
-        ),
-    ):
-        ratio = intervals.ratio(tops, bottoms, files)
-        if ratio is not None:
-            yield figure(name, ratio, **where)
-    yield from _share("broken", [(file, one.broken) for file, one in appeared], where)
-    yield from _share("broken beyond truth", [(file, one.worse) for file, one in appeared], where)
-    yield from _share("broken closers", [(file, one.closers) for file, one in appeared], where)
-    yield from _share("flicker", [(file, one.changed) for file, one in typed_on], where)
+    return {
+        "answered": [Case(file, _is_shown(one)) for file, one in asked],
+        "answered in time": [Case(file, _is_shown(one)) for file, one in in_time],
+        "exact": [Case(file, one.first) for file, one in shown],
+        "exact of all": [Case(file, one.first) for file, one in asked],
+        "saved": [Case(one.file, _taken(one), one.characters) for one in chosen],
+        "saved whole": [
+            Case(one.file, sum(t.characters for t in one.taken if t.whole), one.characters) for one in chosen
+        ],
+        "saved keys": [Case(one.file, one.keys_alone - one.keys, one.keys_alone) for one in chosen],
+        "taken": [Case(one.file, len(one.taken), _count_fresh(one)) for one in chosen],
+        "wrong shown": [
+            Case(one.file, sum(_wrong(answer) for answer in one.answers if answer.fresh), _taken(one))
+            for one in chosen
+        ],
+        "broken": [Case(file, one.broken) for file, one in appeared],
+        "broken beyond truth": [Case(file, one.worse) for file, one in appeared],
+        "broken closers": [Case(file, one.closers) for file, one in appeared],
+        "flicker": [Case(file, one.changed) for file, one in typed_on],
+    }
 
 
-def _share(name: str, cases: Sequence[tuple[str, bool]], where: dict[str, str]) -> Iterator[Figure]:
-    if cases:
-        files = [file for file, _ in cases]
-        yield figure(name, intervals.mean([float(yes) for _, yes in cases], files), **where)
+def _asked(chosen: Sequence[Replayed]) -> list[tuple[str, Answer]]:
+    return [(one.file, answer) for one in chosen for answer in one.answers]
+
+
+def _is_shown(answer: Answer) -> bool:
+    return answer.outcome == "suggestion"
+
+
+def _is_of(kind: str, answer: Answer) -> bool:
+    return kind in (ALL, answer.kind) or (kind == ONE_LINE and answer.amount == "line")
+
+
+def _taken(one: Replayed) -> int:
+    return sum(taken.characters for taken in one.taken)
 
 
 def _count_fresh(one: Replayed) -> int:
@@ -118,6 +158,18 @@ def _costs(chosen: Sequence[Replayed], speed: float, **where: str) -> Iterator[F
                     value = float(np.percentile(times, share))
                     place = {**where, "kind": kind}
                     yield Figure(name=f"{name}{what}", value=value, n=len(times), where=place)
+    for kind in (*KINDS, ONE_LINE, ALL):
+        worked = [
+            answer.computed
+            for one in chosen
+            for answer in one.answers
+            if answer.computed is not None and _is_of(kind, answer)
+        ]
+        for share in (50, 95):
+            if worked:
+                value = float(np.percentile(worked, share))
+                place = {**where, "kind": kind}
+                yield Figure(name=f"server p{share}", value=value, n=len(worked), where=place)
     minutes = sum(one.seconds for one in chosen if one.cpu_seconds is not None) * speed / 60
     if minutes:
         seconds = sum(one.cpu_seconds for one in chosen if one.cpu_seconds is not None)

@@ -6,8 +6,10 @@
                 be one error, whoever wrote it
     closers     the file has more closing brackets without an opening one than without the suggestion
 
-The last three are told of suggestions that were not visible before. What stands behind the cursor is the rest
-of the file, as in the editor.
+    amount      whether a line or a block is to be suggested there, by the server's own rule, or nothing
+
+`broken`, `worse` and `closers` are told of suggestions that were not visible before. What stands behind the
+cursor is the rest of the file, as in the editor.
 
 Not here: shares and intervals (figures.py).
 """
@@ -20,6 +22,7 @@ from dataclasses import dataclass
 from eval.replay.acceptance import right
 from eval.replay.retype import Asked, Kind, Outcome
 from eval.replay.sample import Piece
+from lsp_server import trigger
 from lsp_server.soundness import errors_with
 from model import syntax
 from model.fim import Hole
@@ -27,11 +30,16 @@ from model.fim import Hole
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """One request of a replay, judged. The first `spelled` characters of `text` are right."""
+    """One request of a replay, judged. The first `spelled` characters of `text` are right.
+
+    `computed` are milliseconds that the server worked on it, None where its log does not tell.
+    """
 
     kind: Kind
     outcome: Outcome
+    amount: trigger.Kind
     milliseconds: float | None
+    computed: float | None
     agreed: int
     text: str
     fresh: bool
@@ -51,14 +59,14 @@ def judged(asked: Sequence[Asked], piece: Piece) -> list[Answer]:
 def _judged(asked: Asked, piece: Piece) -> Answer:
     rest = piece.target[asked.agreed :] if asked.fits and not asked.blanks else None
     found = right(asked.text, rest)
+    hole = Hole(
+        path=piece.path,
+        language=piece.language,
+        prefix=piece.head + piece.target[: asked.agreed] + asked.blanks,
+        suffix=piece.tail,
+    )
     broken = worse = closers = False
     if asked.fresh:
-        hole = Hole(
-            path=piece.path,
-            language=piece.language,
-            prefix=piece.head + piece.target[: asked.agreed] + asked.blanks,
-            suffix=piece.tail,
-        )
         errors = errors_with(hole, asked.text, everywhere=True)
         broken = errors > 0 and errors > errors_with(hole, "", everywhere=True)
         worse = broken and errors > _errors_of_truth(hole, asked, piece)
@@ -66,7 +74,9 @@ def _judged(asked: Asked, piece: Piece) -> Answer:
     return Answer(
         kind=asked.kind,
         outcome=asked.outcome,
+        amount=trigger.decide(hole, (hole.language,)).kind,
         milliseconds=None if asked.milliseconds is None else round(asked.milliseconds, 2),
+        computed=asked.computed,
         agreed=asked.agreed,
         text=asked.text,
         fresh=asked.fresh,

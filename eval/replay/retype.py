@@ -39,17 +39,20 @@ class Asked:
     """One request. With `agreed` characters of the piece written, and `blanks` of the editor's behind them.
 
     typed-on: the person typed what a visible suggestion says, and some of it is left. late: the next key came
-    first. `milliseconds` from asking to the answer, None where it was late. `fresh`: the text was not visible
-    before. `changed`: what was visible and being typed through was replaced by something else or by nothing;
-    more text behind it changes nothing. `fits`: the item only adds text at the cursor; one that changes more
-    counts as wrong.
+    first. `begun` is when it was asked (`time.perf_counter()`), `milliseconds` are from then to the answer,
+    None where it was late; `computed` are those that the server worked on it, where it told. `fresh`: the
+    text was not visible before. `changed`: what was visible and being typed through was replaced by something
+    else or by nothing; more text behind it changes nothing. `fits`: the item only adds text at the cursor;
+    one that changes more counts as wrong.
     """
 
     kind: Kind
     agreed: int
     blanks: str
     outcome: Outcome = "late"
+    begun: float = 0.0
     milliseconds: float | None = None
+    computed: float | None = None
     text: str = ""
     fresh: bool = False
     changed: bool = False
@@ -197,22 +200,21 @@ class Session:
 
     def _ask(self, kind: Kind) -> None:
         place, blanks = agreed(self._done, self._target.text)
-        asked = Asked(kind=kind, agreed=place, blanks=blanks)
+        asked = Asked(kind=kind, agreed=place, blanks=blanks, begun=time.perf_counter())
         self._typed.asked.append(asked)
-        begun = time.perf_counter()
         at = len(self._piece.head) + len(self._done)
         pending = self._editor.ask(self._piece.path, at)
         self._waiting = pending, asked
-        pending.answer.add_done_callback(partial(self._hear, asked, begun))
+        pending.answer.add_done_callback(partial(self._hear, asked))
         self._answers.append(pending.answer)
 
-    def _hear(self, asked: Asked, begun: float, answer: asyncio.Future[Any]) -> None:
+    def _hear(self, asked: Asked, answer: asyncio.Future[Any]) -> None:
         now = time.perf_counter()
         failed = answer.cancelled() or answer.exception() is not None
         if self._waiting is None or self._waiting[1] is not asked:
             return  # too late
         self._waiting = None
-        asked.milliseconds = (now - begun) * 1000
+        asked.milliseconds = (now - asked.begun) * 1000
         if failed:
             asked.outcome = "error"
             return

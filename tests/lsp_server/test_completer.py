@@ -225,6 +225,80 @@ def test_variants_for_measuring_ask_for_less() -> None:
     assert found.text == "bar"
 
 
+def shown(completer: Completer, place: Hole) -> str | None:
+    found = completer.complete(place, Request())
+    return found.text if isinstance(found, Suggestion) else None
+
+
+def test_without_the_check_of_syntax_what_the_model_wrote_is_shown() -> None:
+    engine, before = FakeEngine("y = = 2"), hole("x = 1\n")
+    assert shown(Completer(engine), before) is None  # type: ignore[arg-type]
+    assert shown(Completer(engine, without=["soundness"]), before) == "y = = 2"  # type: ignore[arg-type]
+
+
+def test_without_a_second_opinion_the_model_is_asked_once() -> None:
+    engine = TwoMinds("= 1")
+    engine.own = "bar"
+    assert shown(Completer(engine, without=["second opinion"]), hole()) is None  # type: ignore[arg-type]
+    assert len(engine.calls) == 1
+
+
+def test_without_heed_of_rejections_the_same_is_shown_again() -> None:
+    now = 100.0
+    engine = FakeEngine("foo(1)")
+    completer = Completer(engine, without=["rejections"], clock=lambda: now)  # type: ignore[arg-type]
+    assert shown(completer, hole()) == "foo(1)"
+    now = 101.0
+    engine.text = "bar"
+    completer.complete(hole("x = ("), Request())
+    assert shown(completer, hole()) == "foo(1)"
+
+
+def test_without_the_rest_of_what_is_typed_through_it_is_computed_at_each_key() -> None:
+    engine = FakeEngine("foo(1)")
+    completer = Completer(engine, without=["typed through"])  # type: ignore[arg-type]
+    completer.complete(hole(), Request())
+    engine.text = "(1)"
+    assert shown(completer, hole("x = foo")) == "(1)"
+    assert len(engine.calls) == 2
+    # Nobody else finds it either, such as who asks whether there is anything to wait for.
+    assert completer.cache.rest(hole("x = f")) == ()
+    completer.complete(hole(), Request())
+    assert len(engine.calls) == 2
+
+
+def test_without_neighbours_the_prompt_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    rendered: list[Hole] = []
+    monkeypatch.setattr(module.fim, "render", lambda hole, tokenizer, budget: rendered.append(hole))
+    place = Hole(
+        path="a.py", language="python", prefix="x = ", suffix="", neighbours=(Snippet(path="b.py", text="y"),)
+    )
+    Completer(FakeEngine("1")).complete(place, Request())  # type: ignore[arg-type]
+    Completer(FakeEngine("1"), without=["neighbours"]).complete(place, Request())  # type: ignore[arg-type]
+    assert [len(one.neighbours) for one in rendered] == [1, 0]
+
+
+def test_without_a_memory_the_model_stands_alone() -> None:
+    engine = TwoMinds("foo(1)")
+    engine.own = "bar"
+    assert shown(Completer(engine, without=["memory"]), hole()) == "bar"  # type: ignore[arg-type]
+
+
+def test_without_the_mid_line_rule_it_is_as_if_nothing_followed() -> None:
+    place = Hole(path="a.py", language="python", prefix="x = na", suffix="me\n")
+    engine = FakeEngine("tion(1)")
+    assert shown(Completer(engine), place) is None  # type: ignore[arg-type]
+    without = Completer(engine, without=["mid-line rule", "soundness"])  # type: ignore[arg-type]
+    assert shown(without, place) == "tion(1)"
+
+
+def test_without_a_rule_what_it_takes_away_stays() -> None:
+    place = Hole(path="a.py", language="python", prefix="f(", suffix=")\n")
+    left_out = ["without_overlap", "without_stray_closers", "soundness"]
+    assert shown(Completer(FakeEngine("a)")), place) == "a"  # type: ignore[arg-type]
+    assert shown(Completer(FakeEngine("a)"), without=left_out), place) == "a)"  # type: ignore[arg-type]
+
+
 class Weights:
     """Says the same of every suggestion."""
 
@@ -310,6 +384,8 @@ def test_a_suggestion_explains_itself() -> None:
         ("# it is ", Request(in_comments=False), "suggestions in comments are switched off"),
         ("x = 1  # it is ", Request(in_comments=False), "suggestions in comments are switched off"),
         ("x = 'it is ", Request(in_strings=False), "suggestions in strings are switched off"),
+        ("x = f'it is {na", Request(in_strings=False), None),
+        ("x = f'it is {name} and ", Request(in_strings=False), "suggestions in strings are switched off"),
         ("# it is ", Request(in_strings=False), None),
         ("x = 'it is ", Request(in_comments=False), None),
         ("# it is ", Request(in_comments=False, in_strings=False, invoked=True), None),

@@ -4,6 +4,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -59,3 +60,19 @@ def test_somebody_elses_process_is_alive(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(os, "kill", kill)
     assert lifetime.alive(os.getpid())
+
+
+def test_a_process_whose_thread_still_computes_ends_with_its_code_and_its_log(tmp_path: Path) -> None:
+    """Python would end under the thread, and what is written in C++ aborts then."""
+    program = (
+        "import logging, sys, threading, time\n"
+        "from lsp_server import lifetime\n"
+        "logging.basicConfig(filename=sys.argv[1])\n"
+        "threading.Thread(target=time.sleep, args=(60,)).start()\n"
+        "logging.error('last words')\n"
+        "lifetime.end_now(3)\n"
+    )
+    log = tmp_path / "log"
+    done = subprocess.run([sys.executable, "-c", program, str(log)], timeout=30, check=False)
+    assert done.returncode == 3
+    assert "last words" in log.read_text()

@@ -319,11 +319,21 @@ async def test_a_menu_entry_tells_its_text_only_when_it_is_looked_at(monkeypatch
         assert {key: value for key, value in resolved.items() if key != "documentation"} == item
 
 
-async def test_an_editor_that_does_not_draw_markdown_gets_plain_text(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with session(monkeypatch, textDocument={}) as client:
+@pytest.mark.parametrize(
+    ("formats", "documentation"),
+    [
+        (["plaintext"], {"kind": "plaintext", "value": "a(\n)"}),
+        (None, "a(\n)"),  # it may be older than kinds of text
+    ],
+)
+async def test_an_editor_that_does_not_draw_markdown_gets_plain_text(
+    formats: list[str] | None, documentation: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    about = {"completion": {"completionItem": {"documentationFormat": formats}}} if formats else {}
+    async with session(monkeypatch, textDocument=about) as client:
         item = {"label": "a", "textEdit": {"newText": "a(\r\n)", "range": _RANGE}}
         resolved = await client.request("completionItem/resolve", item)
-        assert resolved["documentation"] == {"kind": "plaintext", "value": "a(\n)"}
+        assert resolved["documentation"] == documentation
 
 
 _RANGE = {"start": {"line": 0, "character": 0}, "end": {"line": 0, "character": 0}}

@@ -191,12 +191,14 @@ async def test_the_worker_ends_when_it_is_closed() -> None:
 
 async def test_work_that_others_keep_waiting_is_given_up_and_never_begins() -> None:
     """A hard deadline holds for who waits for another document's answer, too."""
-    turns, gate, calls = Turns(), threading.Event(), list[str]()
-    busy = asyncio.ensure_future(turns.run("busy", lambda _: gate.wait()))
+    turns, gate, started, calls = Turns(), threading.Event(), threading.Event(), list[str]()
+    busy = asyncio.ensure_future(turns.run("busy", lambda _: (started.set(), gate.wait())))
+    await asyncio.to_thread(started.wait)
     waiting = turns.run("a", lambda _: calls.append("a"), patience=0.01)
-    assert await asyncio.wait_for(waiting, 10) is None
+    with pytest.raises(TimeoutError):
+        await waiting
     gate.set()
-    assert await busy is True
+    assert await busy == (None, True)
     assert await turns.run("b", lambda _: "next") == "next"
     assert calls == []
     turns.close()

@@ -33,12 +33,14 @@ def test_a_sample_is_drawn_typed_and_written_as_a_result(run, tmp_path):
     run("replay-sample", "--count", 4, "--out", sample)
     assert len(json.loads(sample.read_text())["pieces"]) == 4
     options = ["--sample", sample, "--limit", 2, "--only", "null server", "--speed", 1000]
-    said = run("replay", *options, "--out", tmp_path / "kept", "--json", out)
+    said = run("replay", *options, "--jobs", 2, "--out", tmp_path / "kept", "--json", out)
     assert "2 pieces of the test split, typed at 1000 times a person's speed" in said
     assert "2 of 2" in said
+    assert "times are of a machine that up to 2 pieces shared" in said
     result = results.read(out)
     assert (result.kind, result.split) == ("replay", "test")
     assert result.settings["typist"]["speed"] == 1000
+    assert (result.settings["jobs"], result.settings["shared_machine"]) == ([2], True)
     answered = result.find("answered", variant="null server", mode="all")
     assert answered.value == 0.0
     assert answered.n > 100

@@ -13,6 +13,8 @@ def answer(outcome="suggestion", **more):
         "kind": "cold",
         "outcome": outcome,
         "milliseconds": None if outcome == "late" else 100.0,
+        "amount": "block",
+        "computed": None,
         "agreed": 0,
         "text": "abcd" if outcome == "suggestion" else "",
         "fresh": outcome == "suggestion",
@@ -26,8 +28,8 @@ def answer(outcome="suggestion", **more):
 def replayed(*answers, file="a.py", mode="inside", taken=(), **more):
     values = {
         "variant": "tabwright", "file": file, "mode": mode, "characters": 100, "keys": 80, "keys_alone": 90,
-        "seconds": 30.0, "cpu_seconds": 2.0, "peak": 150_000_000, "unanswered": 0, "taken": tuple(taken),
-        "answers": answers,
+        "seconds": 30.0, "cpu_seconds": 2.0, "peak": 150_000_000, "unanswered": 0, "jobs": 1,
+        "taken": tuple(taken), "answers": answers,
     }  # fmt: skip
     return Replayed(**{**values, **more})
 
@@ -92,6 +94,26 @@ def test_times_are_of_each_kind_and_late_answers_have_none():
     assert find(found, "p50", kind="cold").n == 3
     assert find(found, "p50 of a suggestion", kind="cold").value == 20.0
     assert not [one for one in found if one.name == "p50" and one.where["kind"] == "typed-on"]
+
+
+def test_the_servers_work_is_of_all_answers_and_beside_the_share_answered_of_the_same_requests():
+    answers = [
+        answer(computed=10.0, amount="line"),
+        answer("nothing", computed=30.0, amount="line"),
+        answer("late", kind="typed-on", computed=50.0),
+        answer("late", amount="line"),
+        answer("nothing", amount="none", computed=0.0),
+    ]
+    found = figures([replayed(*answers)], speed=1.0)
+    assert (find(found, "server p50", kind="all").value, find(found, "server p50", kind="all").n) == (20.0, 4)
+    one_line = find(found, "server p50", kind="one line")
+    assert (one_line.value, one_line.n) == (20.0, 2)
+    assert find(found, "server p95", kind="typed-on").value == 50.0
+    answered = find(found, "answered", kind="one line")
+    assert (answered.value, answered.n) == (pytest.approx(1 / 3), 3)
+    assert find(found, "answered", kind="cold").n == 4
+    # A server that does not tell has no such figure.
+    assert not [one for one in figures([replayed(answer())], speed=1.0) if "server" in one.name]
 
 
 def test_the_servers_time_is_told_for_a_minute_of_the_persons():
