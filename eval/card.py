@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from eval import report_figures as figures
 from eval.results import Figure, Result
+from eval.threshold import checksum_before
 from model.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -39,12 +40,18 @@ def write(
     """The card as Markdown.
 
     `meta` is the release's meta.json and `checksum` its SHA-256; `corpus` is a build's report.json. Of the
-    results those of other models are left out. `watts` is what the machine is assumed to have drawn. Raises
-    ConfigError where nothing was measured of this model, DataError where the corpus is not the model's.
+    results those of other models are left out; those of this one before its show threshold was fitted, which
+    changes nothing of what it generates, are its own where there are no later ones. `watts` is what the
+    machine is assumed to have drawn. Raises ConfigError where nothing was measured of this model, DataError
+    where the corpus is not the model's.
     """
     import jinja2
 
-    own = [one for one in results if one.model.checksum == checksum]
+    before = checksum_before(meta)
+    measured_as = next(
+        (name for name in (checksum, before) if any(one.model.checksum == name for one in results)), checksum
+    )
+    own = [one for one in results if one.model.checksum == measured_as]
     if not own:
         raise ConfigError(
             f"no result is of the model {checksum[:12]}; measure it first (`tabwright eval heldout`), or "
@@ -69,6 +76,9 @@ def write(
     return environment.get_template("model_card.md.j2").render(
         meta=meta,
         checksum=checksum,
+        before=measured_as if measured_as != checksum else None,
+        fit=meta.get("confidence_fit"),
+        dial=_dial(meta),
         languages=" and ".join(one.capitalize() for one in meta["languages"]),
         network=_network(meta["architecture"], meta["window"]),
         weights=meta.get("weights"),
@@ -98,6 +108,27 @@ def write(
         examples=examples,
         shown=[_shown(one) for one in examples.shown] if examples else [],
     )
+
+
+def _dial(meta: Mapping[str, Any]) -> list[dict[str, str]]:
+    """The rows of the dial that a release's show threshold gave on test projects."""
+
+    def cell(share: Mapping[str, Any] | None) -> str:
+        if share is None:
+            return ""
+        low, high = share["low"], share["high"]
+        interval = "" if low is None else f" ({100 * low:.1f} to {100 * high:.1f})"
+        return f"{100 * share['value']:.1f}{interval}"
+
+    return [
+        {
+            "above": f"{notch['show_above']} %",
+            "shown": cell(notch["shown"]),
+            "right": cell(notch["right"]),
+            "found": cell(notch["found"]),
+        }
+        for notch in (meta.get("confidence_fit") or {}).get("dial", ())
+    ]
 
 
 def read_corpus(path: Path) -> dict[str, Any]:

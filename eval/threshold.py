@@ -16,6 +16,7 @@ Not here: the places (threshold_places.py), the command (threshold_cli.py).
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -246,7 +247,23 @@ def write(folder: Path, weights: Confidence, facts: Mapping[str, Any]) -> None:
     meta["confidence"] = weights.as_json()
     meta["confidence_fit"] = dict(facts)
     with replacing(folder / META) as file:
-        file.write((json.dumps(meta, indent=1, ensure_ascii=False) + "\n").encode())
+        file.write(_bytes(meta))
+
+
+def _bytes(meta: Mapping[str, Any]) -> bytes:
+    # As an export and a fit of the memory write it.
+    return (json.dumps(meta, indent=1, ensure_ascii=False) + "\n").encode()
+
+
+def checksum_before(meta: Mapping[str, Any]) -> str | None:
+    """SHA-256 of a release's meta.json as it was before `write`; None where nothing was written.
+
+    The weights decide what is shown and not what is generated: what was measured of generation holds on.
+    """
+    if "confidence" not in meta:
+        return None
+    rest = {key: value for key, value in meta.items() if key not in ("confidence", "confidence_fit")}
+    return hashlib.sha256(_bytes(rest)).hexdigest()
 
 
 def facts(

@@ -312,7 +312,7 @@ class Completer:
 
     def _confidence(self, completion: Completion, task: _Task, *, whole: bool) -> dict[str, Any]:
         """How likely the first line is right, and what tells so; nothing where the release does not say."""
-        weights = getattr(self.engine.release, "confidence", None)
+        weights = self.engine.release.confidence
         if weights is None:
             return {}
         features = self._features(completion, task, whole=whole)

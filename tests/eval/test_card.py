@@ -14,6 +14,7 @@ from eval import card, card_examples
 from eval.card_examples import Example, Examples
 from eval.cli import app
 from eval.results import Figure, Model, Result
+from eval.threshold import checksum_before
 from model.errors import ConfigError, DataError
 from model.serving.engine import Engine
 from model.serving.release import META, default_folder, file_sha256, read_meta
@@ -94,6 +95,25 @@ def test_every_figure_stands_with_its_interval_and_n(meta: dict[str, Any], corpu
     assert text.index("| Apache-2.0 | 4 |") < text.index("| MIT | 3 |"), "the largest share first"
     assert "9 places" in text
     assert "30 files, which met 5 of its 164 problems" in text
+
+
+def test_what_was_measured_before_the_show_threshold_was_fitted_is_still_the_models(
+    meta: dict[str, Any], corpus: dict[str, Any]
+) -> None:
+    share = {"value": 0.5, "low": 0.4, "high": 0.6, "n": 9}
+    notch = {"show_above": 5, "shown": share, "right": share, "found": None, "said": 0.5}
+    unfitted = {key: value for key, value in meta.items() if not key.startswith("confidence")}
+    fit = {"suggestions": 1234, "test_places": 5678, "dial": [notch]}
+    fitted = {**unfitted, "confidence": {"odds": 1.0}, "confidence_fit": fit}
+    before = checksum_before(fitted)
+    assert before is not None
+    text = card.write(fitted, "c" * 64, corpus, measured(before), watts=20)
+    assert f"measured as checksum `{before}`" in text
+    assert "| 5 % | 50.0 (40.0 to 60.0) | 50.0 (40.0 to 60.0) |  |" in text
+    later = card.write(fitted, "c" * 64, corpus, [*measured(before), *measured("c" * 64)], watts=20)
+    assert "measured as checksum" not in later
+    with pytest.raises(ConfigError, match="no result is of the model"):
+        card.write(unfitted, "c" * 64, corpus, measured(before), watts=20)
 
 
 def test_it_names_what_the_model_is_bad_at_and_shows_good_and_bad_of_our_own_code(

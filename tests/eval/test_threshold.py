@@ -18,12 +18,12 @@ from rich.console import Console
 from data_pipeline.document import Document
 from data_pipeline.store import write_documents
 from eval import threshold, threshold_cli, threshold_places
-from eval.threshold import DIAL, PULLS, Outcome, choose_pull, dial, fit, log_loss
+from eval.threshold import DIAL, PULLS, Outcome, checksum_before, choose_pull, dial, fit, log_loss
 from eval.threshold_places import variants
 from model.errors import ConfigError, DataError
 from model.serving.confidence import NAMES, Confidence, Features
 from model.serving.engine import Engine
-from model.serving.release import default_folder, read_release
+from model.serving.release import META, default_folder, file_sha256, read_meta, read_release
 
 TEXT = """\
 def total(items):
@@ -220,6 +220,19 @@ def test_places_are_asked_on_the_served_path(corpus: Path) -> None:
     assert any(one.features is not None for one in found)
     known = threshold.facts(found, TRUTH, found, list(dial(found, TRUTH)), pull=3.0)
     assert json.loads(json.dumps(known))["places"] == 3
+
+
+def test_the_checksum_before_the_fit_can_be_told_behind_it(tmp_path: Path) -> None:
+    """What was measured of generation before a fit is known as this model's."""
+    folder = tmp_path / "model"
+    shutil.copytree(default_folder(), folder)
+    meta = {key: value for key, value in read_meta(folder).items() if not key.startswith("confidence")}
+    (folder / META).write_text(json.dumps(meta, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    before = file_sha256(folder / META)
+    assert checksum_before(meta) is None
+    for _ in range(2):
+        threshold.write(folder, TRUTH, {"places": 3})
+        assert checksum_before(read_meta(folder)) == before != file_sha256(folder / META)
 
 
 def test_weights_of_a_part_of_the_places_are_never_written() -> None:

@@ -21,7 +21,7 @@ app.command()(complete)
 @pytest.fixture(autouse=True)
 def _fake_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = SimpleNamespace(
-        release=SimpleNamespace(languages=("python",), window=512, neighbours=False),
+        release=SimpleNamespace(languages=("python",), window=512, neighbours=False, confidence=None),
         tokenizer=None,
         generate=lambda prompt, **how: SimpleNamespace(
             text=prompt.prefix.partition("# ")[2].partition("\n")[0],
@@ -129,7 +129,7 @@ def test_why_is_told_beside_the_suggestion(
     """A person sees what the model was shown, and why something was suggested or not."""
     monkeypatch.undo()
     engine = SimpleNamespace(
-        release=SimpleNamespace(languages=("python",), window=512, neighbours=False),
+        release=SimpleNamespace(languages=("python",), window=512, neighbours=False, confidence=None),
         tokenizer=tokenizer,
         generate=lambda prompt, **how: SimpleNamespace(
             text="foo('é')", stop_reason="end_of_text", tokens=3, copied=(), logprobs=()

@@ -21,7 +21,7 @@ class FakeEngine:
     calls: list[dict[str, Any]] = field(default_factory=list)
     release: Any = field(
         default_factory=lambda: SimpleNamespace(
-            languages=("python",), window=512, neighbours=False, folder=Path("m"), name="m"
+            languages=("python",), window=512, neighbours=False, folder=Path("m"), name="m", confidence=None
         )
     )
     tokenizer: Any = None

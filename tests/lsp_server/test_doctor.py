@@ -20,7 +20,7 @@ TOKENIZER = Tokenizer.load(default_folder() / "tokenizer.json")
 
 
 class Engine:
-    release = SimpleNamespace(languages=("python",), window=512, neighbours=False)
+    release = SimpleNamespace(languages=("python",), window=512, neighbours=False, confidence=None)
     tokenizer = None
 
     def generate(self, prompt: Any, **how: Any) -> SimpleNamespace:

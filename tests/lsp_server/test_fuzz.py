@@ -83,7 +83,13 @@ class FakeEngine:
     """Writes what depends on the prompt, a character a step, and looks before each as the real one does."""
 
     release = SimpleNamespace(
-        languages=(PYTHON,), window=256, neighbours=True, folder=Path("fake"), name="fake", meta={}
+        languages=(PYTHON,),
+        window=256,
+        neighbours=True,
+        folder=Path("fake"),
+        name="fake",
+        meta={},
+        confidence=None,
     )
     tokenizer = Tokenizer.load(default_folder() / "tokenizer.json")
     encoder = LineEncoder(tokenizer)

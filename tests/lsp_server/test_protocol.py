@@ -31,7 +31,13 @@ class Engine:
     """Repeats what stands behind `# fake: ` in the text, or behind `# or: ` as its second idea."""
 
     release = SimpleNamespace(
-        languages=("python",), window=512, neighbours=False, folder=Path("fake"), name="fake", meta={}
+        languages=("python",),
+        window=512,
+        neighbours=False,
+        folder=Path("fake"),
+        name="fake",
+        meta={},
+        confidence=None,
     )
     tokenizer = SimpleNamespace(sha256="f" * 64)
     encoder = LineEncoder(TOKENIZER)

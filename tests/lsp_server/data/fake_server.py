@@ -25,7 +25,13 @@ log = logging.getLogger("lsp_server.fake")
 
 class Engine:
     release = SimpleNamespace(
-        languages=("python",), window=512, neighbours=False, folder=Path("fake"), name="fake", meta={}
+        languages=("python",),
+        window=512,
+        neighbours=False,
+        folder=Path("fake"),
+        name="fake",
+        meta={},
+        confidence=None,
     )
     tokenizer = SimpleNamespace(sha256="f" * 64)
 
