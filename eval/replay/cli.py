@@ -61,6 +61,10 @@ def replay(
     jobs: Annotated[
         int, typer.Option(min=1, help="Pieces typed at once; their times share the machine. E.g. --jobs 4")
     ] = 1,
+    confined: Annotated[
+        bool,
+        typer.Option("--confined", help="The kernel kills a server that opens an internet socket. Linux."),
+    ] = False,
     out: Annotated[
         Path,
         typer.Option(help="Where finished pieces are kept, for a run that is stopped."),
@@ -105,6 +109,7 @@ def replay(
         settings=dict(map(servers.setting, setting or ())),
         model=model,
         threads=threads,
+        confined=confined,
     )
     if only:
         asked = servers.chosen(asked, only)

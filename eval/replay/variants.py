@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from eval import confined as confining
 from eval.editor import SERVER
 from lsp_server.parts import left_out
 from model.errors import ConfigError, DataError
@@ -55,9 +56,17 @@ def variants(
     settings: Mapping[str, Any],
     model: Path | None,
     threads: int,
+    confined: bool = False,
 ) -> tuple[Variant, ...]:
-    """The null server, ours, and ours with the changes of others."""
-    command = [*SERVER, "--threads", str(threads)]
+    """The null server, ours, and ours with the changes of others.
+
+    With `confined`, ours are killed at once should they open an internet socket. Raises ConfigError where
+    this machine cannot do that.
+    """
+    if confined and not confining.available():
+        raise ConfigError("--confined needs Linux on x86_64 or aarch64; leave it out here")
+    guard = [sys.executable, "-I", confining.__file__] if confined else []
+    command = [*guard, *SERVER, "--threads", str(threads)]
     if model is not None:
         command += ["--model", str(model.resolve())]
     ours = tuple(

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from eval import confined as confining
+from eval.editor import SERVER
 from eval.replay import variants as module
 from eval.replay.variants import NULL, OURS, Change, chosen, read, setting, variants
 from lsp_server.parts import PARTS
@@ -100,3 +102,14 @@ def test_the_variants_that_come_with_it_leave_each_part_out_once():
     changes = read(Path(module.__file__).parent / "variants.json").values()
     # Nothing ever follows the cursor of who types a piece, so no replay can tell what that rule is worth.
     assert sorted([*(part for one in changes for part in one.without), "mid-line rule"]) == sorted(PARTS)
+
+
+def test_confined_servers_are_ours_and_only_where_the_kernel_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(confining, "available", lambda: True)
+    null, ours = variants({}, settings={}, model=None, threads=1, confined=True)
+    assert Path(ours.command[2]).name == "confined.py"
+    assert ours.command[3:6] == SERVER[:3]
+    assert "confined" not in " ".join(null.command)
+    monkeypatch.setattr(confining, "available", lambda: False)
+    with pytest.raises(ConfigError, match="leave it out here"):
+        variants({}, settings={}, model=None, threads=1, confined=True)
