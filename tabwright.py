@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "complete": ("lsp_server.cli", "complete", "Print the completion at FILE LINE COL."),
     "doctor": ("lsp_server.cli", "doctor", "Say what is installed, whether it works, and what to do."),
     "serve": ("lsp_server.cli", "serve", "Run the language server on standard input and output."),
+    "stats": ("lsp_server.signals.stats_cli", "app", "Say how often suggestions are taken."),
     "demo": ("eval.demo", "demo", "See completions come back from the real server."),
     "eval": ("eval.cli", "app", "Evaluate a model: HumanEval, bits per byte."),
 }

@@ -6,6 +6,8 @@
     $/progress                      the model is loading, the workspace is being looked through
     tabwright/status                notification and request: {state, message}
     tabwright.accepted              command of every item, run by the editor when it was accepted
+    textDocument/didShowCompletion, textDocument/didPartiallyAcceptCompletion
+                                    what a client shows, and how much of it was taken
 
 Not here: what is suggested and when (service.py), the process around it (process.py). Positions pass through
 as the editor counts them; they become character offsets in `OpenTexts`, once.
@@ -37,6 +39,8 @@ from lsp_server.service import Answer, Flags, Load, Service, State, load_engine
 
 STATUS = "tabwright/status"
 ACCEPTED = "tabwright.accepted"
+DID_SHOW = "textDocument/didShowCompletion"
+DID_PARTLY_ACCEPT = "textDocument/didPartiallyAcceptCompletion"
 # In menus of editors without ghost text: the word before the cursor, which an entry has to match.
 _WORD_BEFORE = re.compile(r"\w*\Z")
 _LABEL_LENGTH = 60
@@ -145,13 +149,15 @@ class Server(LanguageServer):
         if _wants_progress(self) and (self._narrating is None or self._narrating.done()):
             self._narrating = asyncio.ensure_future(_narrate_indexing(self))
 
-    def offer(self, uri: str) -> types.Command:
-        """The command that tells us of an acceptance, with a fresh id."""
+    def offer(self, uri: str, text: str) -> types.Command:
+        """The command that tells us of an acceptance of an item's text, with a fresh id."""
         self._numbers += 1
         number = str(self._numbers)
         self._offered[number] = uri
         if len(self._offered) > _MOST_OFFERED:
             self._offered.popitem(last=False)
+        if self.service.signals is not None:
+            self.service.signals.named(number, uri, text)
         return types.Command(title="Accepted", command=ACCEPTED, arguments=[number])
 
     def offered(self, number: str) -> str | None:
@@ -338,7 +344,10 @@ async def inline_completion(
     begun = "" if selected is None else selected.text
     return [
         types.InlineCompletionItem(
-            insert_text=text, filter_text=text, range=where, command=ls.offer(params.text_document.uri)
+            insert_text=text,
+            filter_text=text,
+            range=where,
+            command=ls.offer(params.text_document.uri, text),
         )
         for text in (begun + one for one in _texts(answer))
     ]
@@ -359,7 +368,7 @@ async def completion(ls: Server, params: types.CompletionParams) -> types.Comple
     start = types.Position(line=params.position.line, character=column)
     where = types.Range(start=start, end=params.position)
     items = [
-        _entry(word + text, where, str(index), ls.offer(params.text_document.uri), answer)
+        _entry(word + text, where, str(index), ls.offer(params.text_document.uri, text), answer)
         for index, text in enumerate(_texts(answer))
     ]
     # Incomplete: what fits depends on every letter, so the editor is to ask again rather than to filter.
@@ -415,7 +424,22 @@ def accepted(ls: Server, number: str) -> None:
     """A suggestion was accepted."""
     uri = ls.offered(number)
     if uri is not None:
+        if ls.service.signals is not None:
+            ls.service.signals.accepted(number)
         ls.service.accepted(uri)
+
+
+def did_show(ls: Server, params: Any) -> None:
+    """The client shows an item."""
+    if ls.service.signals is not None:
+        ls.service.signals.did_show(getattr(params, "item", None))
+
+
+def did_partly_accept(ls: Server, params: Any) -> None:
+    """The first so many UTF-16 units of an item were taken."""
+    if ls.service.signals is not None:
+        length = getattr(params, "acceptedLength", None)
+        ls.service.signals.did_partly_accept(getattr(params, "item", None), length)
 
 
 def shutdown(ls: Server, params: Any) -> None:
@@ -437,6 +461,8 @@ def build(flags: Flags | None = None, load: Load = load_engine) -> Server:
     # Without the options object the capability is not advertised, and no editor asks.
     server.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())(inline_completion)
     server.feature(STATUS)(status)
+    server.feature(DID_SHOW)(did_show)
+    server.feature(DID_PARTLY_ACCEPT)(did_partly_accept)
     server.command(ACCEPTED)(accepted)
     return server
 

@@ -32,6 +32,7 @@ from model.neighbours import characters_for
 from model.serving.runtime import default_threads
 
 if TYPE_CHECKING:
+    from lsp_server.signals.keeper import Keeper
     from model.fim import Hole, Snippet
     from model.serving.engine import Engine
     from model.serving.memory import Layer
@@ -129,6 +130,7 @@ class Service:
         self.folders: list[str] = []  # file system paths
         self.completer: Completer | None = None
         self.state: tuple[State, str] = ("starting", "the model is loading")
+        self.signals: Keeper | None = None  # where somebody wants them kept
         self._nearby = Nearby()  # what a prompt's neighbours are chosen from
         self._project: Project | None = None
         self._workspace: Workspace | None = None
@@ -149,6 +151,7 @@ class Service:
     def open(self, uri: str, document: Document) -> None:
         """Keep a document. Editors open some in the background: the one asked for stays the state's."""
         self._turns.overtake(self.texts.key(uri))
+        self._tell_closed(uri)
         self.texts.open(uri, document)
         self._prepare([document])
         self._look()
@@ -156,7 +159,10 @@ class Service:
     def change(self, uri: str, edits: Sequence[Edit]) -> None:
         """Edit a document. An answer for its old text would be of no use, so it is not waited for."""
         self._turns.overtake(self.texts.key(uri))
+        before = self.texts.get(uri)
         if self.texts.change(uri, edits) is not None:
+            if self.signals is not None and before is not None:
+                self.signals.changed(uri, before, edits, self.texts.encoding)
             self._pace.typed(time.monotonic(), "".join(edit.text for edit in edits))
             self.accepted(uri)
 
@@ -168,12 +174,18 @@ class Service:
     def close_document(self, uri: str) -> None:
         """Forget a document."""
         self._turns.overtake(self.texts.key(uri))
+        self._tell_closed(uri)
         document = self.texts.close(uri)
         self._shown.pop(uri, None)
         if document is not None and Path(document.path).is_absolute():
             self.saved(document.path)
         if uri == self._asked:
             self._asked = ""
+
+    def _tell_closed(self, uri: str) -> None:
+        document = self.texts.get(uri)
+        if self.signals is not None and document is not None:
+            self.signals.closed(uri, document)
 
     def open_notebook(self, uri: str, notebook: Notebook, texts: Mapping[str, Document]) -> None:
         """Keep a notebook, whose cells are one document."""
@@ -258,6 +270,10 @@ class Service:
         before = self.settings
         reading = settings.read(raw, current=None if at_start else before)
         self.settings = reading.settings
+        if at_start and self.settings.signals:
+            from lsp_server.signals.keeper import Keeper
+
+            self.signals = Keeper(self.texts.get, keep_text=self.settings.signals_text)
         for name in ("lsp_server", "model"):
             logging.getLogger(name).setLevel(self.settings.log_level.upper())
         for key in reading.unknown:
@@ -372,6 +388,8 @@ class Service:
             for sentence in explained(result):
                 log.debug("%s", sentence)
         self._remember_shown(uri, place, results)
+        if self.signals is not None:
+            self.signals.shown(uri, place, chosen, results, invoked=invoked, asked=asked, waited=delay)
         document = self.texts.get(uri)
         return None if document is None else Answer(document=document, hole=hole, suggestions=tuple(results))
 
@@ -509,7 +527,11 @@ class Service:
         if self._workspace is not None:
             self._workspace.close()
         self._turns.close()
+        if self.signals is not None:
+            self.signals.close()
 
     def join(self, seconds: float) -> bool:
         """Wait, after `close`, for the worker to end its step; whether it has."""
+        if self.signals is not None:
+            self.signals.join(seconds)
         return self._turns.join(seconds)

@@ -15,8 +15,8 @@ TriggerMode = Literal["automatic", "invoked"]
 LogLevel = Literal["error", "warning", "info", "debug"]
 
 SECTION = "tabwright"
-# The user's and the machine's: a workspace must not choose what is loaded, so these count at start only.
-AT_START = ("model", "threads")
+# The user's and the machine's: a workspace must not choose what is loaded or kept, so these count at start.
+AT_START = ("model", "threads", "signals", "signals_text")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +38,8 @@ class Settings:
     threads: int = 0  # 0: cores - 1
     index_project: bool = True  # read the workspace's files for what they repeat
     model: str = ""  # a folder; empty: the model that ships
+    signals: bool = False  # keep what became of suggestions, in a file of this user's (signals/keeper.py)
+    signals_text: bool = False  # and with it their text
     log_level: LogLevel = "info"
 
 
@@ -134,6 +136,8 @@ _ALLOWED: dict[str, tuple[str, Callable[[object], bool]]] = {
     "threads": _integer(0, 64),
     "index_project": _SWITCH,
     "model": ("a path, or empty for the model that ships", lambda value: isinstance(value, str)),
+    "signals": _SWITCH,
+    "signals_text": _SWITCH,
     "log_level": _one_of("error", "warning", "info", "debug"),
 }
 

@@ -29,13 +29,13 @@ def test_every_key_in_both_shapes() -> None:
         "enable": False, "debounceMs": 0, "adaptDebounce": False, "maxLines": 50, "deadlineMs": 50,
         "invokedDeadlineMs": 10_000, "triggerMode": "invoked", "inComments": False, "inStrings": False,
         "showAbove": 90, "candidates": 5, "languages": {"python": False}, "threads": 64,
-        "indexProject": False, "model": "/m", "logLevel": "debug",
+        "indexProject": False, "model": "/m", "signals": True, "signalsText": True, "logLevel": "debug",
     }  # fmt: skip
     expected = Settings(
         enable=False, debounce_ms=0, adapt_debounce=False, max_lines=50, deadline_ms=50,
         invoked_deadline_ms=10_000, trigger_mode="invoked", in_comments=False, in_strings=False,
         show_above=90, candidates=5, languages={"python": False}, threads=64, index_project=False,
-        model="/m", log_level="debug",
+        model="/m", signals=True, signals_text=True, log_level="debug",
     )  # fmt: skip
     assert raw.keys() == _KNOWN.keys()
     assert read(raw).settings == read({"tabwright": raw}).settings == expected
@@ -65,6 +65,8 @@ def test_every_key_in_both_shapes() -> None:
         ("threads", 65, "from 0 to 64"),
         ("indexProject", 1, "true or false, not 1; true is used"),
         ("model", 5, "a path"),
+        ("signals", "on", "true or false, not 'on'; false is used"),
+        ("signalsText", 1, "true or false, not 1; false is used"),
         ("logLevel", "loud", "one of error, warning, info, debug"),
     ],
 )
