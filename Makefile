@@ -10,7 +10,7 @@ EXE :=
 endif
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: run test check lint demo fuzz clean
+.PHONY: run test check lint demo e2e fuzz clean
 
 run: $(VENV)/.serve
 	$(BIN)/tabwright demo
@@ -26,6 +26,11 @@ check: lint
 fuzz: export TABWRIGHT_FUZZ ?= 1000000
 fuzz: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/lsp_server/test_fuzz.py -q
+
+# The end-to-end tests with real editors, fetched once into a cache folder; what cannot be had is skipped.
+e2e: $(VENV)/.dev
+	-$(BIN)/python tests/editors/editor_packages.py
+	$(BIN)/python -m pytest tests/editors tests/e2e -m e2e -q
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -87,7 +87,8 @@ def _section(raw: object, warnings: list[str], otherwise: str) -> Mapping[str, o
         raw = raw[SECTION]
     if isinstance(raw, Mapping):
         return raw
-    if raw is not None:
+    # Lua cannot tell an empty object from an empty list; Neovim sends the list.
+    if raw is not None and raw != []:
         warnings.append(f"Tabwright: the settings must be an object, not {_brief(raw)}; {otherwise}.")
     return {}
 

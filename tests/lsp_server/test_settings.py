@@ -145,3 +145,10 @@ def test_the_vs_code_extension_offers_every_setting_with_the_same_default_and_ra
                 assert not fits(one[bound] + (1 if bound == "maximum" else -1)), key
         if name in settings.AT_START:
             assert one["scope"] == "machine", f"a workspace must not choose {key}"
+
+
+@pytest.mark.parametrize("raw", [[], {"tabwright": []}])
+def test_an_empty_list_is_no_settings(raw: object) -> None:
+    """Lua's empty table may be either; a box with a warning for it would tell Neovim's users nothing."""
+    reading = read(raw)
+    assert (reading.settings, reading.warnings) == (Settings(), ())
