@@ -31,6 +31,7 @@ fuzz: $(VENV)/.dev
 e2e: $(VENV)/.dev
 	-$(BIN)/python tests/editors/editor_packages.py
 	$(BIN)/python -m pytest tests/editors tests/e2e -m e2e -q
+	cd vscode-extension && npm ci --ignore-scripts && npm run test:vscode
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

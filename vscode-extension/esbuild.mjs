@@ -1,11 +1,12 @@
-// Builds the extension, or with --tests its unit tests, into dist/. Each is one CommonJS file with everything in it,
-// so that the package needs no node_modules.
+// Builds the extension, or with --tests its unit tests, or with --host-tests those that run inside the editor, into
+// dist/. Each is one CommonJS file with everything in it, so that the package needs no node_modules.
 import { readdirSync, rmSync } from "node:fs";
 import * as esbuild from "esbuild";
 import { writeNotices } from "./notices.mjs";
 
 const watch = process.argv.includes("--watch");
 const tests = process.argv.includes("--tests");
+const hostTests = process.argv.includes("--host-tests");
 
 /** @type {import("esbuild").BuildOptions} */
 const shared = {
@@ -25,6 +26,13 @@ if (tests) {
       .filter((name) => name.endsWith(".test.ts"))
       .map((name) => `test/${name}`),
     outdir: "dist/test",
+    sourcemap: "inline",
+  });
+} else if (hostTests) {
+  await esbuild.build({
+    ...shared,
+    entryPoints: ["test/vscode/host.ts"],
+    outfile: "dist/test-vscode/host.js",
     sourcemap: "inline",
   });
 } else {

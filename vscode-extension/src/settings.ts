@@ -17,12 +17,14 @@ export const SERVER_SETTINGS = [
   "candidates",
   "indexProject",
   "threads",
+  "signals",
+  "signalsText",
   "model",
   "logLevel",
 ] as const;
 
 /** Settings that a running server cannot take over: a change of one starts a new server. */
-export const SETTINGS_OF_A_START = ["server", "model", "threads"] as const;
+export const SETTINGS_OF_A_START = ["server.command", "server.python", "model", "threads", "signals", "signalsText"] as const;
 
 export type ServerSettings = Partial<Record<(typeof SERVER_SETTINGS)[number], unknown>>;
 

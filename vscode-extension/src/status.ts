@@ -1,7 +1,7 @@
 // What the status bar says, as text. Pure; statusBar.ts puts it on the screen.
 
-/** `starting`, `ready`, `silent` and `problem` are the server's own words; `off` is the editor's. */
-export type State = "starting" | "ready" | "silent" | "off" | "problem";
+/** `starting`, `ready`, `silent` and `problem` are the server's own words; `off` and `thinking` are the editor's. */
+export type State = "starting" | "ready" | "thinking" | "silent" | "off" | "problem";
 
 export interface Status {
   readonly state: State;
@@ -18,14 +18,25 @@ export interface StatusText {
 const ICONS: Readonly<Record<State, string>> = {
   starting: "loading~spin",
   ready: "sparkle",
+  thinking: "loading~spin",
   silent: "circle-slash",
   off: "circle-slash",
   problem: "warning",
 };
 
+const WORDS: Readonly<Record<State, string>> = {
+  starting: "starting",
+  ready: "ready",
+  thinking: "thinking",
+  silent: "off here",
+  off: "off",
+  problem: "problem",
+};
+
 const MEANINGS: Readonly<Record<State, string>> = {
   starting: "The completion server is starting.",
   ready: "Code completion is ready.",
+  thinking: "A suggestion is being computed.",
   silent: "There is no code completion for this language.",
   off: "Code completion is off.",
   problem: "Code completion does not work.",
@@ -33,7 +44,7 @@ const MEANINGS: Readonly<Record<State, string>> = {
 
 export function statusText({ state, message }: Status): StatusText {
   return {
-    text: `$(${ICONS[state]}) Tabwright: ${state}`,
+    text: `$(${ICONS[state]}) Tabwright: ${WORDS[state]}`,
     tooltip: `${message === "" ? MEANINGS[state] : message}\nClick for the menu.`,
     warn: state === "problem",
   };

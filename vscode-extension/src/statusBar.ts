@@ -2,33 +2,52 @@
 
 import * as vscode from "vscode";
 import { DOCUMENTS } from "./documents";
+import { isOnFor } from "./switches";
 import { type Status, statusText } from "./status";
 
 export class StatusBar implements vscode.Disposable {
   private readonly item: vscode.StatusBarItem;
-  private readonly listener: vscode.Disposable;
+  private readonly listeners: vscode.Disposable[];
   private status: Status = { state: "off", message: "" };
+  private isThinking = false;
 
   constructor() {
     this.item = vscode.window.createStatusBarItem("tabwright.status", vscode.StatusBarAlignment.Right, 100);
     this.item.name = "Tabwright";
     this.item.command = "tabwright.menu";
-    this.listener = vscode.window.onDidChangeActiveTextEditor(() => this.show(this.status));
-    this.show(this.status);
+    this.listeners = [
+      vscode.window.onDidChangeActiveTextEditor(() => this.draw()),
+      vscode.workspace.onDidChangeConfiguration(() => this.draw()),
+    ];
+    this.draw();
     this.item.show();
   }
 
   show(status: Status): void {
     this.status = status;
-    const { text, tooltip, warn } = statusText((status.state === "ready" ? silentHere() : undefined) ?? status);
+    this.draw();
+  }
+
+  thinking(thinking: boolean): void {
+    this.isThinking = thinking;
+    this.draw();
+  }
+
+  dispose(): void {
+    for (const listener of this.listeners) listener.dispose();
+    this.item.dispose();
+  }
+
+  private draw(): void {
+    const { text, tooltip, warn } = statusText(this.now());
     this.item.text = text;
     this.item.tooltip = tooltip; // a plain string: what the server says is not markup
     this.item.backgroundColor = warn ? new vscode.ThemeColor("statusBarItem.warningBackground") : undefined;
   }
 
-  dispose(): void {
-    this.listener.dispose();
-    this.item.dispose();
+  private now(): Status {
+    if (this.status.state !== "ready") return this.status;
+    return silentHere() ?? (this.isThinking ? { state: "thinking", message: "" } : this.status);
   }
 }
 
@@ -36,6 +55,11 @@ export class StatusBar implements vscode.Disposable {
 function silentHere(): Status | undefined {
   const document = vscode.window.activeTextEditor?.document;
   if (document === undefined || !["file", "untitled"].includes(document.uri.scheme)) return undefined;
-  if (vscode.languages.match(DOCUMENTS, document) > 0) return undefined;
-  return { state: "silent", message: `Tabwright does not complete ${document.languageId}.` };
+  if (vscode.languages.match(DOCUMENTS, document) === 0) {
+    return { state: "silent", message: `Tabwright does not complete ${document.languageId}.` };
+  }
+  if (!isOnFor(document.languageId)) {
+    return { state: "silent", message: `Completion is switched off for ${document.languageId}.` };
+  }
+  return undefined;
 }

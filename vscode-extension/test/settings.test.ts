@@ -22,6 +22,8 @@ test("the server is sent its own keys, with the defaults of package.json, and no
     candidates: 3,
     indexProject: true,
     threads: 0,
+    signals: false,
+    signalsText: false,
     model: "",
     logLevel: "info",
   });

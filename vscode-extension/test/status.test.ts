@@ -3,9 +3,10 @@ import { test } from "node:test";
 import { type State, statusFromServer, statusText } from "../src/status";
 
 test("the state can be read in the text", () => {
-  for (const state of ["starting", "ready", "silent", "off", "problem"] satisfies State[]) {
+  for (const state of ["starting", "ready", "thinking", "off", "problem"] satisfies State[]) {
     assert.match(statusText({ state, message: "" }).text, new RegExp(`^\\$\\([a-z~-]+\\) Tabwright: ${state}$`));
   }
+  assert.match(statusText({ state: "silent", message: "" }).text, / Tabwright: off here$/);
 });
 
 test("the message is the tooltip; without one the state is explained", () => {
@@ -24,7 +25,7 @@ test("a notification of the server becomes a status", () => {
 });
 
 test("anything else is ignored", () => {
-  for (const params of [undefined, null, "ready", {}, { state: "off", message: "" }, { state: "asleep" }]) {
+  for (const params of [undefined, null, "ready", {}, { state: "off", message: "" }, { state: "thinking" }, { state: "asleep" }]) {
     assert.equal(statusFromServer(params), undefined);
   }
 });
