@@ -52,7 +52,8 @@ _UNKNOWN = "is not known and was ignored"
 _PATIENCE = 300.0  # seconds for the index
 _NICE = 10  # of the process that judges: the servers' times are measured meanwhile
 _PAUSE = 0.2  # seconds: nobody opens a file and types at once
-_CODE = ("*.py", "languages/*.py", "serving/*.py", "signals/*.py")  # of lsp_server/ and model/: what a server runs
+# Of lsp_server/ and model/: what a server runs.
+_CODE = ("*.py", "languages/*.py", "serving/*.py", "signals/*.py")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

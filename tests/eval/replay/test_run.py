@@ -259,7 +259,10 @@ async def test_the_times_of_a_server_are_read_from_its_log(sample, tmp_path):
     script.write_text(code.replace(answer, f"{answer}; method.endswith('inlineCompletion') and {line}"))
     variant = replace(null, command=(sys.executable, "-I", str(script)))
     found = await run.replay(sample.pieces[0], sample.projects["project"], variant, Typist(speed=20.0))
-    assert {answer.computed for answer in found.answers if answer.outcome == "nothing"} == {0.0}
+    told = [answer.computed for answer in found.answers if answer.outcome == "nothing"]
+    # On a busy machine a line may come after the next request was asked, and then counts as that one's.
+    assert {one for one in told if one is not None} == {0.0}
+    assert told.count(None) < len(told) / 2
     quiet = await run.replay(sample.pieces[0], sample.projects["project"], null, TYPIST)
     assert {answer.computed for answer in quiet.answers} == {None}
 
