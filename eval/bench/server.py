@@ -37,7 +37,8 @@ _MODULE, _TYPED_FROM = "textwrap.py", "    def _wrap_chunks(self, chunks):\n"
 _LIMIT_START, _LIMIT_P50, _LIMIT_P95 = 1500.0, 50.0, 150.0  # milliseconds
 _LIMIT_BYTES, _LIMIT_RATIO = 400e6, 2.0
 _PATH = "typed.py"
-_AT_ONCE = {"debounceMs": 0, "adaptDebounce": False, "indexProject": False}
+# Everything is shown: silence is no speed.
+_AT_ONCE = {"debounceMs": 0, "adaptDebounce": False, "indexProject": False, "showAbove": 0}
 
 
 class Figure(NamedTuple):
