@@ -10,10 +10,13 @@ from typing import Annotated
 
 import typer
 
-from eval import card_cli, heldout_cli, threshold_cli
+from eval import attribution_cli
 from eval.bench.cli import app as bench
 from eval.experiments.cli import experiment
+from eval.heldout import cli as heldout_cli
 from eval.replay import cli as replay_cli
+from eval.report import card_cli
+from eval.threshold import cli as threshold_cli
 
 app = typer.Typer(
     no_args_is_help=True, help="Measure a model: benchmarks on this machine, figures with intervals."
@@ -25,6 +28,7 @@ app.command()(heldout_cli.report)
 app.command()(experiment)
 app.command()(card_cli.card)
 app.command()(threshold_cli.threshold)
+app.command()(attribution_cli.attribution)
 app.command()(replay_cli.replay)
 app.command()(replay_cli.replay_sample)
 
@@ -140,9 +144,9 @@ def humaneval(
 
     from rich.console import Console
 
-    from eval import humaneval as evaluation
-    from eval.generate import Sampling
-    from eval.sandbox import Limits
+    from eval.problems import humaneval as evaluation
+    from eval.problems.generate import Sampling
+    from eval.problems.sandbox import Limits
     from model.errors import ConfigError
 
     if gold and empty:
@@ -251,9 +255,9 @@ def infilling(
 
     from rich.console import Console
 
-    from eval import infilling as evaluation
     from eval import results as written
-    from eval.sandbox import Limits
+    from eval.problems import infilling as evaluation
+    from eval.problems.sandbox import Limits
     from model.errors import ConfigError
 
     if gold and empty:
@@ -349,7 +353,9 @@ def memory(
 
     from data_pipeline.manifest import DEFAULT_MANIFEST, read_manifest
     from data_pipeline.sources.reading import fetch
-    from eval import memory_gates, memory_tables, positions
+    from eval import positions
+    from eval.memory import gates as memory_gates
+    from eval.memory import tables as memory_tables
     from model.errors import ConfigError
 
     if importlib.util.find_spec("rapidfuzz") is None:

@@ -121,6 +121,7 @@ class Editor:
             workspace_folders=[types.WorkspaceFolder(uri=self.folder.as_uri(), name=self.folder.name)],
             initialization_options=dict(self._settings) if self._settings is not None else None,
             capabilities=types.ClientCapabilities(
+                experimental={"tabwright": {"status": True}},
                 text_document=types.TextDocumentClientCapabilities(inline_completion=about_inline),
                 general=types.GeneralClientCapabilities(
                     position_encodings=[types.PositionEncodingKind(self._encoding)]

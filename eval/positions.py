@@ -3,7 +3,7 @@
 They are drawn once, by `tabwright eval positions`, and kept in the repository, so that no figure can be of a
 chosen sample. A file stands there by its package, path and checksum: the code itself is fetched.
 
-Not here: what makes a good hole (model/cursors.py), asking (memory_gates.py).
+Not here: what makes a good hole (model/cursors.py), asking (memory/gates.py).
 """
 
 from __future__ import annotations

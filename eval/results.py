@@ -4,7 +4,7 @@ One JSON file a result, `<folder>/<kind>-<first 12 digits of the model's checksu
 `tabwright eval report` draws any number of them as one page. A figure never goes without its n, and where it
 can have an interval it has one. Shares are of 1, not percent.
 
-Not here: how intervals are found (intervals.py, passk.py), the page (report.py).
+Not here: how intervals are found (intervals.py, problems/passk.py), the page (report/page.py).
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ A process of its own for each measurement: with nothing on disk, and again with 
 folder is any with source files; by default a copy of the standard library's, the first 100,000 lines of it in
 the order in which a workspace reads, so nothing is fetched.
 
-Not here: what the index is worth (eval/memory_gates.py), what a look-up costs (memory.py).
+Not here: what the index is worth (eval/memory/gates.py), what a look-up costs (memory.py).
 """
 
 from __future__ import annotations

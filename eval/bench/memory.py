@@ -3,7 +3,7 @@
 The code is the standard library's, so nothing is fetched: a thousand lines of one module as the document,
 some modules open beside it, the others as the repository.
 
-Not here: what the memory is worth (eval/memory_gates.py).
+Not here: what the memory is worth (eval/memory/gates.py).
 """
 
 from __future__ import annotations

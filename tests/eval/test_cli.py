@@ -50,7 +50,7 @@ def test_a_command_loads_the_engine(fake_engine, tmp_path, monkeypatch):
 
 
 def test_help_is_light():
-    heavy = {"numpy", "rich.progress", "tokenizers", "eval.humaneval"}
+    heavy = {"numpy", "rich.progress", "tokenizers", "eval.problems.humaneval"}
     code = f"import sys, eval.cli; print(sorted({heavy} & set(sys.modules)))"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     assert found.stdout.strip() == "[]"
