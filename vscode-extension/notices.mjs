@@ -1,6 +1,6 @@
 // The licences of the packages inside the bundle: they ask to travel with their code, and the bundle has no
 // node_modules that could hold them. Which packages those are is read from esbuild's own account of what it took in.
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /**
@@ -20,9 +20,12 @@ export function writeNotices(metafile, outfile) {
 /** @param {string} folder */
 function notice(folder) {
   const { name, version, license } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
-  const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
-  if (file === undefined || !existsSync(join(folder, file))) {
+  const files = readdirSync(folder).sort(); // sorted: the same text whatever order the file system gives
+  if (!files.some((file) => /^(?:licen[cs]e|copying)/i.test(file))) {
     throw new Error(`${name} ${version} is in the bundle but has no licence file`);
   }
-  return `${name} ${version} (${license})\n\n${readFileSync(join(folder, file), "utf8").trim()}\n`;
+  const texts = files
+    .filter((file) => /^(?:licen[cs]e|copying|notice|third-?party)/i.test(file))
+    .map((file) => readFileSync(join(folder, file), "utf8").trim());
+  return [`${name} ${version} (${license})`, ...texts].join("\n\n") + "\n";
 }

@@ -1,7 +1,7 @@
 // One connection to one server, over stdio. Suggestions need no code here: the language client registers itself as a
 // provider of inline completions as soon as the server says that it has some.
 
-import { type LogOutputChannel, window } from "vscode";
+import type { LogOutputChannel } from "vscode";
 import {
   CloseAction,
   ErrorCodes,
@@ -14,6 +14,7 @@ import {
   ShowMessageNotification,
   type ShowMessageParams,
   State,
+  type StaticFeature,
   TransportKind,
 } from "vscode-languageclient/node";
 import { type ServerCommand, serverEnvironment } from "./command";
@@ -30,11 +31,21 @@ export interface ClientEvents {
   running(): void;
   /** A `tabwright/status` notification. */
   status(params: unknown): void;
-  /** The server runs, but something keeps it from completing: a model that cannot be loaded, say. */
+  /** The server runs, but not as it should: a model cannot be loaded, or (a warning) a setting is not understood. */
   problem(failure: Failure): void;
   /** There is no server any more. `crashed`: it ran before, so that another attempt may go well. */
   ended(failure: Failure, crashed: boolean): void;
 }
+
+// The server tells its state only to those who want it: to other editors it is a message that they do not know.
+const WANTS_STATUS: StaticFeature = {
+  fillClientCapabilities: (capabilities) => {
+    capabilities.experimental = { ...(capabilities.experimental as object | undefined), tabwright: { status: true } };
+  },
+  initialize: () => undefined,
+  getState: () => ({ kind: "static" }),
+  clear: () => undefined,
+};
 
 // Stderr is a pipe of its own: the last words may arrive a little after the connection is gone.
 const LAST_WORDS_MS = 200;
@@ -51,6 +62,7 @@ export function connect(
   const log = new ServerLog();
   let reason = "It stopped before it answered.";
   let over = false;
+  let answered = false; // it may say that it is ready before the client has noticed that it runs
   const end = (crashed: boolean) => {
     if (over) return;
     over = true;
@@ -61,7 +73,7 @@ export function connect(
     error: (...error) => defaultHandler.error(...error),
     closed: () => {
       // Whether and when there is another attempt is for server.ts to say.
-      const ran = client.isRunning();
+      const ran = client.isRunning() || answered;
       if (ran) reason = "It stopped unexpectedly.";
       end(ran);
       return { action: CloseAction.DoNotRestart, handled: true };
@@ -104,27 +116,31 @@ export function connect(
   );
   const defaultHandler = client.createDefaultErrorHandler();
 
-  client.onNotification("tabwright/status", (params: unknown) => events.status(params));
+  client.registerFeature(WANTS_STATUS);
+  client.onNotification("tabwright/status", (params: unknown) => {
+    answered = true;
+    events.status(params);
+  });
   // The server logs here for editors that hide its stderr. Ours shows stderr, where the same lines carry their time.
   client.onNotification(LogMessageNotification.method, () => undefined);
   client.onNotification(ShowMessageNotification.method, ({ type, message }: ShowMessageParams) => {
+    const said = message.replace(/^Tabwright: /, "");
     if (type === MessageType.Error) {
-      const said = message.replace(/^Tabwright: /, "");
       events.problem({ message: said, remedies: ["restart", "openSettings", "showLog"] });
     } else {
-      void window.showWarningMessage(message);
+      events.problem({ message: said, remedies: ["openSettings", "showLog"], isWarning: true });
     }
   });
   client.onDidChangeState(({ newState }) => {
     if (newState === State.Starting) events.starting();
     if (newState === State.Running) events.running();
-    if (newState === State.StartFailed) end(false);
+    if (newState === State.StartFailed) end(answered);
   });
   const settled = client.start().catch((error: unknown) => {
     // A rejected request only says that the process is gone. Any other error says why.
     if (error instanceof ResponseError && error.code !== ErrorCodes.PendingResponseRejected) reason = error.message;
     if (!(error instanceof ResponseError)) reason = String(error);
-    end(false);
+    end(answered);
   });
   return { client, close: () => close(client, settled) };
 }

@@ -2,7 +2,7 @@
 // nothing that a workspace holds (its settings, its files, the folder it lies in) can choose what is run.
 
 import * as path from "node:path";
-import { type Failure, OLDEST_PYTHON, type Remedy } from "./failure";
+import { FailureError, OLDEST_PYTHON, type Remedy } from "./failure";
 import { expandHome } from "./settings";
 
 /** What has to be known about this machine; tests bring their own. */
@@ -43,12 +43,9 @@ export interface ServerCommand {
 }
 
 /** No server can be started; the message says which setting or installation is missing. */
-export class NoServerError extends Error implements Failure {
-  constructor(
-    message: string,
-    readonly remedies: readonly Remedy[] = ["openSettings", "showLog"],
-  ) {
-    super(message);
+export class NoServerError extends FailureError {
+  constructor(message: string, remedies: readonly Remedy[] = ["openSettings", "showLog"]) {
+    super(message, remedies);
   }
 }
 
@@ -105,12 +102,12 @@ export async function resolveBase(python: string, machine: Machine, known: Known
   throw noServer(newest);
 }
 
-/** `tabwright complete` from the same installation as a server's command; undefined if that command is a stranger. */
-export function explainCommand({ command, args }: ServerCommand, what: readonly string[]): ServerCommand | undefined {
-  if (args.at(-1) === "serve") return { command, args: [...args.slice(0, -1), "complete", ...what] };
+/** `tabwright WHAT...` from the same installation as a server's command; undefined if that command is a stranger. */
+export function toolCommand({ command, args }: ServerCommand, what: readonly string[]): ServerCommand | undefined {
+  if (args.at(-1) === "serve") return { command, args: [...args.slice(0, -1), ...what] };
   const module = args.indexOf("lsp_server");
   if (module < 1 || args[module - 1] !== "-m") return undefined;
-  return { command, args: [...args.slice(0, module), "tabwright", "complete", ...what] };
+  return { command, args: [...args.slice(0, module), "tabwright", ...what] };
 }
 
 /** The environment of the server: PYTHONPATH would undo for the console script what -I does for the module. */

@@ -7,12 +7,13 @@ export interface Answer {
   readonly explanation: readonly string[];
 }
 
-/** `place` names the file, line and column, as `a.py:3:5`. */
-export function explanationText(answer: Answer, place: string): string {
+/** `place` names the file, line and column, as `a.py:3:5`; `before` is what stands before it in its line. */
+export function explanationText(answer: Answer, place: string, before = ""): string {
+  const indentation = before.trim() === "" ? before : ""; // so that the lines stand under each other as in the file
   const suggestion =
     answer.text === null
       ? `Nothing is suggested: ${answer.reason ?? "no reason was given"}.`
-      : ["Suggested", "", ...answer.text.split("\n").map((line) => `    ${line}`)].join("\n");
+      : ["Suggested", "", ...(indentation + answer.text).split("\n").map((line) => `    ${line}`)].join("\n");
   return [
     place,
     "",

@@ -2,16 +2,20 @@
 
 import { join } from "node:path";
 import * as vscode from "vscode";
+import { aboutModel } from "./aboutModel";
+import { AttributionMark } from "./attributionMark";
 import { DOCUMENTS } from "./documents";
 import { Environment } from "./environment";
-import { Explanations } from "./explain";
-import type { Failure } from "./failure";
+import { explain } from "./explain";
+import { type Failure, FailureError } from "./failure";
 import { install } from "./install";
 import { showMenu } from "./menu";
-import { chosenPython } from "./pythonExtension";
+import { Pages } from "./pages";
+import { PythonExtension } from "./pythonExtension";
 import { announce, choosePython } from "./remedies";
 import { Server } from "./server";
 import { showSeveral } from "./several";
+import { Statistics } from "./statistics";
 import { StatusBar } from "./statusBar";
 import { isEnabled, toggle, toggleFor } from "./switches";
 import { Thinking } from "./thinking";
@@ -27,30 +31,53 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   const carried = join(context.extensionPath, "dist", "server");
   const environment = new Environment(folder, carried, context.extension.packageJSON.version as string);
   const failed = (failure: Failure) => void announce(failure);
+  const pythonExtension = new PythonExtension();
+  const known = () => ({ own: environment.python, chosen: () => pythonExtension.chosen() });
+  const pages = new Pages();
+  const mark = new AttributionMark(pages);
   const running = new Server({
     folder,
     channel,
-    known: () => ({ own: environment.python, chosen: chosenPython }),
+    known,
     show: (status) => {
       statusBar.show(status);
       void vscode.commands.executeCommand("setContext", "tabwright.ready", status.state === "ready");
     },
-    during: (request) => thinking.during(request),
+    during: (request) => mark.of(thinking.during(request)),
     failed,
   });
   server = running;
-  const explanations = new Explanations(running, folder, channel);
+  const statistics = new Statistics(running, folder);
+  const retry = () => void (isEnabled() && running.retry());
+  const orFail = async (work: () => unknown) => {
+    try {
+      await work();
+    } catch (error) {
+      channel.error(String(error));
+      failed(error instanceof FailureError ? error : { message: String(error), remedies: ["showLog"] });
+    }
+  };
+
+  const withServer = (work: () => unknown) =>
+    withLanguage(() =>
+      orFail(() => {
+        running.expect();
+        return work();
+      }),
+    );
 
   const commands: Readonly<Record<string, () => unknown>> = {
     toggle,
     toggleLanguage: () => withLanguage(toggleFor),
-    completeHere: () => withLanguage(() => vscode.commands.executeCommand("editor.action.inlineSuggest.trigger")),
-    showSeveral: () => withLanguage(() => showSeveral(running)),
-    explain: () => withLanguage(() => explanations.explain()),
+    completeHere: () => withServer(() => vscode.commands.executeCommand("editor.action.inlineSuggest.trigger")),
+    showSeveral: () => withServer(() => showSeveral(running)),
+    explain: () => withLanguage(() => orFail(() => explain(running, pages, folder))),
+    statistics: () => orFail(() => statistics.show()),
+    aboutModel: () => orFail(() => aboutModel(running, pages)),
     // Asking for a restart is asking for completion: it starts a server even if there was none.
     restart: () => (isEnabled() ? running.start() : toggle()),
     install: async () => {
-      if (await install(environment, channel, failed)) await running.start();
+      if (await install(environment, channel, known(), failed)) await running.start();
     },
     choosePython,
     showLog: () => channel.show(),
@@ -59,7 +86,12 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   context.subscriptions.push(
     channel,
     statusBar,
-    explanations.register(),
+    mark,
+    pages.register(),
+    statistics,
+    pythonExtension,
+    pythonExtension.onDidChoose(retry),
+    vscode.workspace.onDidGrantWorkspaceTrust(retry),
     new vscode.Disposable(() => thinking.stop()),
     vscode.workspace.onDidChangeConfiguration((change) => void applyChange(change, running)),
     ...Object.entries(commands).map(([name, run]) => vscode.commands.registerCommand(`tabwright.${name}`, run)),

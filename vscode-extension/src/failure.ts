@@ -1,12 +1,25 @@
 // Why there is no server, in words that help, and what can be done about it. Pure: the causes arrive as text, from the
 // operating system (no such file) or from the server's own last words on stderr. remedies.ts does what is named here.
 
-export type Remedy = "install" | "choosePython" | "getPython" | "openSettings" | "restart" | "showLog";
+export type Remedy = "install" | "choosePython" | "getPython" | "openSettings" | "restart" | "showLog" | "turnOn";
 
 /** One or two sentences for the user, and what to offer, the likeliest first. */
 export interface Failure {
   readonly message: string;
   readonly remedies: readonly Remedy[];
+  /** Completion works all the same. */
+  readonly isWarning?: boolean;
+}
+
+/** A failure that can be thrown. */
+export class FailureError extends Error implements Failure {
+  constructor(
+    message: string,
+    readonly remedies: readonly Remedy[],
+    readonly isWarning = false,
+  ) {
+    super(message);
+  }
 }
 
 export const OLDEST_PYTHON = [3, 11] as const;

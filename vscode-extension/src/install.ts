@@ -1,22 +1,22 @@
 // Installing the server into an environment of the extension's own: asked first, with progress, and to be cancelled.
 
 import * as vscode from "vscode";
-import { NoServerError, resolveBase } from "./command";
+import { type KnownPythons, NoServerError, resolveBase } from "./command";
 import { type Environment, InstallError } from "./environment";
 import type { Failure } from "./failure";
 import { thisMachine } from "./machine";
-import { chosenPython } from "./pythonExtension";
 
 /** True when the server was installed. What goes wrong is told to `failed`. */
 export async function install(
   environment: Environment,
   channel: vscode.LogOutputChannel,
+  known: KnownPythons,
   failed: (failure: Failure) => void,
 ): Promise<boolean> {
   let base: string;
   try {
     // Not the Python of the settings: it may be named there because of what is wrong with it.
-    base = await resolveBase("", thisMachine(), { chosen: chosenPython });
+    base = await resolveBase("", thisMachine(), known);
   } catch (error) {
     if (!(error instanceof NoServerError)) throw error;
     failed(error);

@@ -1,6 +1,7 @@
 // The menu behind the status-bar item.
 
 import * as vscode from "vscode";
+import { settingsCommand } from "./openSettings";
 import { isEnabled, isOnFor } from "./switches";
 
 interface Entry extends vscode.QuickPickItem {
@@ -26,12 +27,11 @@ export async function showMenu(language: string | undefined): Promise<void> {
   }
   entries.push(
     { label: "$(debug-restart) Restart the completion server", run: ["tabwright.restart"] },
+    { label: "$(graph) Statistics", run: ["tabwright.statistics"] },
+    { label: "$(info) About the model", run: ["tabwright.aboutModel"] },
     { label: "$(output) Show log", run: ["tabwright.showLog"] },
-    { label: "$(gear) Open settings", run: OPEN_SETTINGS },
+    { label: "$(gear) Open settings", run: settingsCommand() },
   );
   const chosen = await vscode.window.showQuickPick(entries, { title: "Tabwright" });
   if (chosen !== undefined) await vscode.commands.executeCommand(...chosen.run);
 }
-
-/** Tabwright's own settings, and no others that happen to mention it. */
-export const OPEN_SETTINGS = ["workbench.action.openSettings", "@ext:tabwright.tabwright"] as const;

@@ -2,7 +2,7 @@
 
 import * as vscode from "vscode";
 import type { Failure, Remedy } from "./failure";
-import { OPEN_SETTINGS } from "./menu";
+import { settingsCommand } from "./openSettings";
 
 const PYTHON_ORG = vscode.Uri.parse("https://www.python.org/downloads/");
 
@@ -10,14 +10,16 @@ const REMEDIES: Readonly<Record<Remedy, { readonly label: string; run(): Thenabl
   install: { label: "Install", run: () => vscode.commands.executeCommand("tabwright.install") },
   choosePython: { label: "Choose Python", run: () => vscode.commands.executeCommand("tabwright.choosePython") },
   getPython: { label: "Get Python", run: () => vscode.env.openExternal(PYTHON_ORG) },
-  openSettings: { label: "Open Settings", run: () => vscode.commands.executeCommand(...OPEN_SETTINGS) },
+  openSettings: { label: "Open Settings", run: () => vscode.commands.executeCommand(...settingsCommand()) },
+  turnOn: { label: "Turn On", run: () => vscode.commands.executeCommand("tabwright.toggle") },
   restart: { label: "Restart", run: () => vscode.commands.executeCommand("tabwright.restart") },
   showLog: { label: "Show Log", run: () => vscode.commands.executeCommand("tabwright.showLog") },
 };
 
-export async function announce({ message, remedies }: Failure): Promise<void> {
+export async function announce({ message, remedies, isWarning }: Failure): Promise<void> {
   const labels = remedies.map((remedy) => REMEDIES[remedy].label);
-  const chosen = await vscode.window.showErrorMessage(`Tabwright: ${message}`, ...labels);
+  const show = isWarning === true ? vscode.window.showWarningMessage : vscode.window.showErrorMessage;
+  const chosen = await show(`Tabwright: ${message}`, ...labels);
   const remedy = Object.values(REMEDIES).find(({ label }) => label === chosen);
   await remedy?.run();
 }

@@ -9,11 +9,12 @@ import {
 } from "vscode-languageclient/node";
 import { type ClientEvents, type Connection, connect } from "./client";
 import { type KnownPythons, NoServerError, resolveCommand, type ServerCommand } from "./command";
-import type { Failure } from "./failure";
+import { type Failure, FailureError } from "./failure";
 import { thisMachine } from "./machine";
 import { Restarts } from "./restarts";
 import { SETTINGS_OF_A_START, type ServerSettings, serverSettings } from "./settings";
 import { type Status, statusFromServer } from "./status";
+import { isEnabled } from "./switches";
 
 /** What the server needs from the extension around it. */
 export interface Surroundings {
@@ -29,8 +30,9 @@ export interface Surroundings {
 }
 
 export class Server {
-  /** What was started last. */
-  command: ServerCommand | undefined;
+  private command: ServerCommand | undefined; // what was started last
+  private isMissing = false; // nothing was found that could be started
+  private isStarting = false;
   private connection: Connection | undefined;
   private told = ""; // the settings the server has, as JSON
   private startedWith = ""; // those that only a start takes over, as JSON
@@ -51,6 +53,30 @@ export class Server {
       await this.end();
       this.around.show({ state: "off", message: "" });
     });
+  }
+
+  /** Starts the server if none was found before and one is found now. */
+  async retry(): Promise<void> {
+    if (!this.isMissing) return;
+    try {
+      await this.find();
+    } catch {
+      return; // has been said
+    }
+    await this.start();
+  }
+
+  /** Throws FailureError if there is no server that could be asked. */
+  expect(): void {
+    if (this.connection?.client.isRunning() === true) return;
+    if (!isEnabled()) throw new FailureError("Completion is switched off.", ["turnOn"], true);
+    if (this.isStarting) throw new FailureError("The completion server is still starting.", ["showLog"], true);
+    throw new FailureError("The completion server is not running.", ["restart", "showLog"]);
+  }
+
+  /** The command that starts the server, whether or not it runs; throws NoServerError. */
+  async installation(): Promise<ServerCommand> {
+    return this.command ?? (await this.find());
   }
 
   /** Takes changed settings over: those of a start by another start, the others by telling them. */
@@ -89,6 +115,12 @@ export class Server {
     return Array.isArray(answer) ? answer : (answer?.items ?? []);
   }
 
+  /** The answer to a request without parameters; undefined if there is no server to ask. Throws ResponseError. */
+  async ask(method: string): Promise<unknown> {
+    const client = this.connection?.client;
+    return client?.isRunning() === true ? await client.sendRequest(method) : undefined;
+  }
+
   private replace(): Promise<void> {
     return this.next(async () => {
       await this.end();
@@ -100,12 +132,16 @@ export class Server {
     const run = ++this.run;
     const { channel, folder, show, failed } = this.around;
     const fail = (failure: Failure) => {
+      this.isStarting = false;
       show({ state: "problem", message: failure.message });
       failed(failure);
     };
     const events: ClientEvents = {
       starting: () => show({ state: "starting", message: "" }),
-      running: () => this.configure(),
+      running: () => {
+        this.isStarting = false;
+        this.configure();
+      },
       status: (params) => {
         const status = statusFromServer(params);
         if (status !== undefined) show(status);
@@ -118,6 +154,7 @@ export class Server {
           fail(crashed ? { ...failure, message: `${failure.message} It has crashed again and again.` } : failure);
           return;
         }
+        this.isStarting = true;
         const message = `The completion server crashed. It is started again in ${pause / 1000} s.`;
         channel.warn(message);
         show({ state: "starting", message });
@@ -126,23 +163,32 @@ export class Server {
     };
     show({ state: "starting", message: "" });
     this.startedWith = settingsOfAStart();
+    this.command = undefined;
+    this.isMissing = false;
+    this.isStarting = true;
     try {
-      const configuration = vscode.workspace.getConfiguration("tabwright.server");
-      const settings = { command: configuration.get<string[]>("command", []), python: configuration.get("python", "") };
-      this.command = await resolveCommand(settings, thisMachine(), this.around.known());
+      this.command = await this.find();
       channel.info(`Starting ${[this.command.command, ...this.command.args].join(" ")}`);
       const current = onlyWhile(() => run === this.run, events);
       const during = <T>(request: Thenable<T>) => this.around.during(request);
       this.connection = connect(this.command, folder, channel, () => this.settings(), during, current);
     } catch (error) {
       if (!(error instanceof NoServerError)) throw error;
+      this.isMissing = true;
       channel.error(error.message);
       fail(error);
     }
   }
 
+  private find(): Promise<ServerCommand> {
+    const configuration = vscode.workspace.getConfiguration("tabwright.server");
+    const settings = { command: configuration.get<string[]>("command", []), python: configuration.get("python", "") };
+    return resolveCommand(settings, thisMachine(), this.around.known());
+  }
+
   private async end(): Promise<void> {
     this.run++;
+    this.isMissing = this.isStarting = false;
     const connection = this.connection;
     this.connection = undefined;
     try {

@@ -15,8 +15,14 @@ export const SERVER_SETTINGS = [
   "invokedDeadlineMs",
   "maxLines",
   "candidates",
+  "attribution",
   "indexProject",
   "threads",
+  "engine",
+  "engineUrl",
+  "engineModel",
+  "engineFim",
+  "engineContext",
   "signals",
   "signalsText",
   "model",
@@ -24,7 +30,19 @@ export const SERVER_SETTINGS = [
 ] as const;
 
 /** Settings that a running server cannot take over: a change of one starts a new server. */
-export const SETTINGS_OF_A_START = ["server.command", "server.python", "model", "threads", "signals", "signalsText"] as const;
+export const SETTINGS_OF_A_START = [
+  "server.command",
+  "server.python",
+  "model",
+  "threads",
+  "engine",
+  "engineUrl",
+  "engineModel",
+  "engineFim",
+  "engineContext",
+  "signals",
+  "signalsText",
+] as const;
 
 export type ServerSettings = Partial<Record<(typeof SERVER_SETTINGS)[number], unknown>>;
 

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
-  explainCommand,
   isOlder,
   type Machine,
   NoServerError,
@@ -9,6 +8,7 @@ import {
   resolveBase,
   resolveCommand,
   serverEnvironment,
+  toolCommand,
 } from "../src/command";
 
 const AUTOMATIC = { command: [], python: "" };
@@ -158,10 +158,11 @@ test("versions compare by number", () => {
 });
 
 test("what explains a suggestion is started from the same installation as the server", () => {
+  const what = ["complete", "a.py"];
   const script = { command: "/bin/tabwright", args: ["serve"] };
-  assert.deepEqual(explainCommand(script, ["a.py"]), { command: "/bin/tabwright", args: ["complete", "a.py"] });
+  assert.deepEqual(toolCommand(script, what), { command: "/bin/tabwright", args: ["complete", "a.py"] });
   const module = { command: "/bin/python", args: MODULE };
   const expected = { command: "/bin/python", args: ["-I", "-m", "tabwright", "complete", "a.py"] };
-  assert.deepEqual(explainCommand(module, ["a.py"]), expected);
-  assert.equal(explainCommand({ command: "/bin/sh", args: ["serve.sh"] }, ["a.py"]), undefined);
+  assert.deepEqual(toolCommand(module, what), expected);
+  assert.equal(toolCommand({ command: "/bin/sh", args: ["serve.sh"] }, what), undefined);
 });

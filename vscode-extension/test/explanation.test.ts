@@ -13,3 +13,9 @@ test("silence is explained too", () => {
   const answer = { text: null, reason: "inside a word", milliseconds: 1, explanation: [] };
   assert.match(explanationText(answer, "x.py:3:1"), /Nothing is suggested: inside a word\./);
 });
+
+test("its lines stand under each other as they would in the file", () => {
+  const answer = { text: "a\n    b", milliseconds: 1, explanation: [] };
+  assert.match(explanationText(answer, "x.py:3:5", "    "), /\n {8}a\n {8}b\n/);
+  assert.match(explanationText(answer, "x.py:3:5", "if "), /\n {4}a\n {8}b\n/);
+});

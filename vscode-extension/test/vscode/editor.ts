@@ -138,6 +138,15 @@ export async function servers(): Promise<number[]> {
   return found;
 }
 
+/** The process id of the only server, once there is one and those before it have ended. */
+export function onlyServer(): Promise<number> {
+  const look = async () => {
+    const found = await servers();
+    return found.length === 1 ? found[0] : undefined;
+  };
+  return until(look, "exactly one server");
+}
+
 export async function until<T>(look: () => Promise<T | undefined>, what: string, milliseconds = 10_000): Promise<T> {
   const end = Date.now() + milliseconds;
   for (;;) {

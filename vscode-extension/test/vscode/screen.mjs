@@ -2,8 +2,8 @@
 // of what they see are kept in dist/test-vscode/pictures/.
 
 import assert from "node:assert/strict";
-import { mkdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { ghostOf, pause, until } from "./window.mjs";
 
 const START_MS = 90_000;
@@ -77,6 +77,19 @@ export class Screen {
     );
   }
 
+  /** The page in the active editor, once it has these words. */
+  async webview(words) {
+    let found;
+    const look = async () => {
+      for (const frame of this.page.frames()) {
+        const body = frame.locator("body");
+        if ((await body.getByText(words).count().catch(() => 0)) > 0 && (await shown(frame))) found = { frame, body };
+      }
+      return found;
+    };
+    return until(look, START_MS, `a page with "${words}"`);
+  }
+
   notices = (words) => this.page.locator(".notification-list-item", { hasText: words }).first();
   notice = (words) => this.notices(words).waitFor({ timeout: START_MS });
   button = (name) => this.page.getByRole("button", { name, exact: true }).first().click();
@@ -93,6 +106,14 @@ export class Screen {
     await pause(300);
     await this.page.screenshot({ path: join(this.pictures, `${name}.png`) });
   }
+}
+
+/** Whether a frame is not one of an editor that lies behind another. */
+async function shown(frame) {
+  for (let one = frame; one.parentFrame() !== null; one = one.parentFrame()) {
+    if (!(await (await one.frameElement()).isVisible())) return false;
+  }
+  return frame.parentFrame() !== null;
 }
 
 /** Suggestions of the shipped model on the screen, taken with Tab and explained. */
@@ -120,20 +141,56 @@ export async function explanationOnTheScreen(screen) {
   await screen.open();
   await screen.press("Control+Z");
   await screen.command("Tabwright: Explain the Suggestion Here");
-  const lines = screen.page.locator('.monaco-editor[data-uri^="tabwright-explanation"] .view-lines');
+  const lines = screen.page.locator('.monaco-editor[data-uri^="tabwright:"] .view-lines');
   await lines.getByText("Computed anew in").first().waitFor({ timeout: START_MS });
   await screen.picture("explanation");
   const text = (await lines.innerText()).replaceAll("\u00a0", " ");
   assert.match(text, /shapes\.py:\d+:\d+/);
   assert.match(text, /self\.x \+= dx/);
   assert.match(text, /the prompt has \d+ tokens/);
+  await screen.command("View: Close Editors in Other Groups");
+}
+
+/** After a suggestion was taken, with `tabwright.signals` on; then with the setting off. */
+export async function statisticsOnTheScreen(screen, { set }) {
+  await screen.command("Tabwright: Restart the Completion Server"); // what is undecided is decided when a server ends
+  await screen.says("starting");
+  await screen.says("ready");
+  await screen.command("Tabwright: Statistics");
+  const { body } = await screen.webview("Suggestions");
+  const text = await body.innerText();
+  assert.match(text, /Kept on this machine only/);
+  assert.match(text, /python/);
+  assert.equal(await body.locator("script").count(), 0);
+  await screen.picture("statistics");
+
+  set({ "tabwright.signals": false });
+  await screen.says("starting");
+  await screen.says("ready");
+  await screen.command("Tabwright: Statistics");
+  const off = await screen.webview("is off");
+  await off.body.getByText("Open the Setting").click();
+  const found = screen.page.locator(".settings-editor").getByText("Keep what became of suggestions").first();
+  await found.waitFor({ timeout: START_MS });
+  await screen.press("Escape");
+}
+
+export async function modelOnTheScreen(screen) {
+  await screen.says("ready");
+  await screen.command("Tabwright: About the Model");
+  const { body } = await screen.webview("Licence:");
+  await screen.picture("model");
+  const text = await body.innerText();
+  assert.match(text, /model\.onnx\s+[0-9a-f]{64}/);
+  assert.match(text, /Licence: \S+/);
 }
 
 export async function walkthroughOnTheScreen(screen) {
+  await screen.says("ready");
   await screen.command("Welcome: Open Walkthrough...");
   await screen.page.locator(".quick-input-widget .monaco-list-row", { hasText: "Tabwright" }).first().click();
   await screen.page.getByText("Type, and take what fits").first().waitFor({ timeout: START_MS });
-  await pause(1000);
+  await pause(1000); // its picture
   await screen.picture("walkthrough");
 }
 
@@ -178,4 +235,49 @@ export async function firstRunOnTheScreen(screen, installed) {
   await screen.type("    def move(self, dx, dy):");
   await screen.press("Enter");
   assert.notEqual(await screen.ghost(), "");
+}
+
+/** A folder brings an interpreter along that has Tabwright, and it is even the one that was chosen. */
+export async function foldersPythonOnTheScreen(screen, { root }, choose, python) {
+  await screen.open();
+  await screen.says("problem");
+  await screen.notice("No Python was found");
+  symlinkSync(dirname(dirname(python)), join(screen.workspace, ".venv"));
+  choose(join(screen.workspace, ".venv", "bin", "python"));
+  await screen.command("Python: Select Interpreter");
+  await screen.command("Tabwright: Restart the Completion Server");
+  await pause(3000); // for a server to come up that should not
+  await screen.says("problem");
+  assert.deepEqual(processesOf(root, "lsp_server"), []);
+}
+
+/** An environment's folder is chosen, as the Python extension names it where it knows no more. */
+export async function chosenPythonOnTheScreen(screen, choose, python, trace) {
+  await screen.open();
+  await screen.says("problem");
+  choose(dirname(dirname(python)));
+  await screen.command("Python: Select Interpreter");
+  await screen.says("ready");
+  assert.match(readFileSync(trace, "utf8"), /"method":"initialize"/, "that one is the server's");
+  await screen.press("Enter");
+  await screen.type("    def move(self, dx, dy):");
+  await screen.press("Enter");
+  assert.notEqual(await screen.ghost(), "");
+}
+
+/** The commands of the processes that a window has started and that name something. */
+function processesOf(root, name) {
+  const read = (pid, file) => readFileSync(`/proc/${pid}/${file}`, "utf8").split("\0");
+  return readdirSync("/proc")
+    .filter((entry) => /^\d+$/.test(entry))
+    .flatMap((pid) => {
+      try {
+        const command = read(pid, "cmdline").slice(0, -1);
+        return command.includes(name) && read(pid, "environ").includes(`XDG_DATA_HOME=${join(root, "share")}`)
+          ? [command.join(" ")]
+          : [];
+      } catch {
+        return []; // it has just ended
+      }
+    });
 }

@@ -23,16 +23,21 @@ export const CACHE = process.env.TABWRIGHT_E2E_CACHE ?? join(homedir(), ".cache"
 export class CannotBeHad extends Error {}
 
 /**
- * The tools, fetched if need be.
+ * The tools.
+ * @param {boolean} [mayFetch] whether to fetch what is not in the cache yet
  * @returns {{ node: string, main: string, browser: string, chromium: import("playwright-core").BrowserType }}
  */
-export function tools() {
+export function tools(mayFetch = true) {
   if (process.platform !== "linux" || process.arch !== "x64") {
     throw new CannotBeHad("the real VS Code is tested on Linux x64 only");
   }
   const browser = process.env.TABWRIGHT_E2E_BROWSER ?? onPath(BROWSERS);
   if (browser === undefined) {
     throw new CannotBeHad(`no Chromium is on the PATH (${BROWSERS.join(", ")}); TABWRIGHT_E2E_BROWSER can name one`);
+  }
+  const missing = [NODE, VSCODE, PLAYWRIGHT].filter((spec) => !existsSync(place(spec)));
+  if (!mayFetch && missing.length > 0) {
+    throw new CannotBeHad(`${missing.join(", ")} not in ${CACHE}, and not to be fetched`);
   }
   mkdirSync(CACHE, { recursive: true });
   const node = join(fetched(NODE), "bin", "node");
@@ -47,7 +52,7 @@ export function tools() {
  * @param {(folder: string) => void} [complete] what is to be done in a fresh one
  */
 function fetched(spec, complete) {
-  const folder = join(CACHE, spec.replace("/", "-"));
+  const folder = place(spec);
   if (existsSync(folder)) return folder;
   const parts = `${folder}.partly`;
   rmSync(parts, { recursive: true, force: true });
@@ -64,6 +69,8 @@ function fetched(spec, complete) {
   rmSync(parts, { recursive: true, force: true });
   return folder;
 }
+
+const place = (spec) => join(CACHE, spec.replace("/", "-"));
 
 // Its dependencies are its own affair (a shrinkwrap names them). None of their install scripts is needed: they build
 // the terminal and the search, which no test uses.

@@ -17,4 +17,4 @@ follow(server.stdout, process.stdout, "trace.lsp", "\n<-- ");
 follow(server.stderr, process.stderr, "server.log", "");
 process.stdin.on("end", () => server.stdin.end());
 server.stdin.on("error", () => undefined); // it has ended; its exit says more
-server.on("exit", (code, signal) => process.exit(code ?? (signal === null ? 0 : 1)));
+server.on("close", (code, signal) => process.exit(code ?? (signal === null ? 0 : 1)));

@@ -2,7 +2,7 @@
 // it. Everything it writes lies in one temporary folder. Where a test fails, what can be known about it is kept.
 
 import { execFileSync, spawn } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync } from "node:fs";
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { createServer as createSocket } from "node:net";
@@ -10,7 +10,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 
 const START_MS = 120_000;
-const TRACED = resolve(import.meta.dirname, "traced.mjs");
+export const TRACED = resolve(import.meta.dirname, "traced.mjs");
 const TRACES = ["server.log", "trace.lsp"]; // traced.mjs writes them
 // Quiet, and nothing of the editor's own that would write into the document behind a test's back.
 const EDITOR_SETTINGS = {
@@ -35,11 +35,14 @@ const EDITOR_SETTINGS = {
  * @typedef {object} Plan
  * @property {ReturnType<typeof import("./tools.mjs").tools>} tools
  * @property {string} vsix
+ * @property {readonly string[]} [others] packages of other extensions to install
  * @property {Record<string, string>} files texts by name, put into the workspace
  * @property {readonly string[]} [folders] several folders of `files` to open; none: all of it is one folder
  * @property {Record<string, unknown>} settings of the machine
  * @property {readonly string[]} [server] the command of the server, to be traced; none: the extension finds its own
+ * @property {string} [traces] where traced.mjs keeps what it sees, if not in the window's own folder
  * @property {string} [opens] the file that is open when the window is
+ * @property {{ width: number, height: number }} [size] of the window, in pixels
  * @property {boolean} [restricted] whether workspaces have to be trusted first
  * @property {NodeJS.ProcessEnv} [environment]
  * @property {string} [suites] a bundle of in-host tests
@@ -68,9 +71,10 @@ export async function openWindow(plan) {
 
   const places = ["--accept-server-license-terms", "--server-data-dir", join(root, "data")];
   places.push("--extensions-dir", join(root, "extensions"));
-  const environment = { ...process.env, ...plan.environment, NO_PROXY: "127.0.0.1" };
-  if (plan.vsix) {
-    const install = [tools.main, ...places, "--install-extension", plan.vsix];
+  const share = join(root, "share"); // where the server keeps what it is asked to keep
+  const environment = { ...process.env, ...plan.environment, NO_PROXY: "127.0.0.1", XDG_DATA_HOME: share };
+  for (const vsix of [plan.vsix, ...(plan.others ?? [])].filter(Boolean)) {
+    const install = [tools.main, ...places, "--install-extension", vsix];
     execFileSync(tools.node, install, { stdio: ["ignore", "ignore", "pipe"], env: environment });
   }
 
@@ -95,7 +99,7 @@ export async function openWindow(plan) {
     end();
     await new Promise((done) => (server.exitCode === null ? server.once("exit", done) : done()));
     await pause(500); // the last of its children write their last words
-    rmSync(root, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+    rmSync(root, { recursive: true, force: true, maxRetries: 50, retryDelay: 200 }); // a server may still be ending
   };
   try {
     await until(async () => (await fetch(`http://127.0.0.1:${port}/version`)).ok, START_MS, "VS Code's server");
@@ -104,7 +108,7 @@ export async function openWindow(plan) {
       args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
       handleSIGTERM: false, // else this process would outlive the signal
     });
-    page = await browser.newPage({ viewport: { width: 1100, height: 640 } });
+    page = await browser.newPage({ viewport: plan.size ?? { width: 1100, height: 640 } });
     const address = `http://127.0.0.1:${port}/?${query(plan, root, workspace, port)}`;
     await page.goto(address, { timeout: START_MS, waitUntil: "commit" });
     await page.locator(".monaco-workbench .statusbar").waitFor({ timeout: START_MS });
@@ -113,7 +117,8 @@ export async function openWindow(plan) {
     await close();
     throw error;
   }
-  return { page, workspace, root, set, close, done: bridge?.done, keep: (name) => keep(page, root, plan.kept, name) };
+  const keepAll = (name) => keep(page, plan.traces ?? root, plan.kept, name);
+  return { page, workspace, root, set, close, done: bridge?.done, keep: keepAll };
 }
 
 /** A screenshot, the server's log and the LSP trace, as they are now. */

@@ -1,10 +1,12 @@
 // The windows that are tested, by name: what each opens, with which settings, and what happens in it.
 
-import { mkdtempSync, readdirSync, rmSync, symlinkSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import * as onScreen from "./screen.mjs";
-import { openWindow, pause } from "./window.mjs";
+import { openWindow, pause, TRACED } from "./window.mjs";
 
 // A crowded machine is slow: the tests ask whether a suggestion comes, not how fast.
 const PATIENT = { "tabwright.deadlineMs": 10_000, "tabwright.invokedDeadlineMs": 10_000, "tabwright.threads": 1 };
@@ -57,8 +59,8 @@ const HOSTILE = {
   "tabwright.enable": false,
 };
 
-/** The server of this checkout, named as a user would. */
-const installed = ({ python }) => ({ ...PATIENT, "tabwright.server.python": python });
+/** The server of this checkout, as a setting of the machine. */
+const installed = ({ python }) => [python, "-I", "-m", "lsp_server"];
 
 export const windows = {
   "one folder": (common) => inHost(common, { files: { "README.md": "# A project\n" } }),
@@ -67,17 +69,48 @@ export const windows = {
     inHost(common, { files: { "first/README.md": "# One\n", "second/README.md": "# Two\n" }, folders: ["first", "second"] }),
 
   "the model that ships": (common) =>
-    onPage(common, { files: FILES, settings: installed(common) }, {
+    onPage(common, { files: FILES, settings: { ...PATIENT, "tabwright.signals": true }, server: installed(common) }, {
       "ghost text of the model that ships is on the screen, and Tab writes it": onScreen.suggestionsOnTheScreen,
       "a suggestion is explained beside the file": onScreen.explanationOnTheScreen,
+      "the statistics count it, on a page without scripts, and say where they are off": onScreen.statisticsOnTheScreen,
+      "the model's card, licence and checksums are shown": onScreen.modelOnTheScreen,
       "the walkthrough opens": onScreen.walkthroughOnTheScreen,
     }),
 
   "a folder that is not trusted": (common) => {
     const files = { ...FILES, ".vscode/settings.json": JSON.stringify(HOSTILE) };
-    return onPage(common, { files, settings: installed(common), restricted: true }, {
+    return onPage(common, { files, settings: { ...PATIENT }, server: installed(common), restricted: true }, {
       "in Restricted Mode it completes, and the folder's settings do nothing": onScreen.restrictedOnTheScreen,
     });
+  },
+
+  "the Python extension": async (common) => {
+    // Neither the PATH nor a setting leads to a Python: only what was chosen in the Python extension does.
+    const folder = mkdtempSync(join(tmpdir(), "tabwright-chosen-"));
+    const chosen = join(folder, "chosen");
+    const python = join(folder, "python.vsix");
+    const bin = join(folder, "bin");
+    mkdirSync(bin);
+    const environment = { PATH: bin, TABWRIGHT_CHOSEN: chosen };
+    const choose = (path) => writeFileSync(chosen, path);
+    const traced = join(folder, "env", "bin", "python"); // an environment, as far as anybody can tell
+    mkdirSync(dirname(traced), { recursive: true });
+    const command = [common.tools.node, TRACED, folder, common.python].map((word) => `'${word}'`).join(" ");
+    writeFileSync(traced, `#!/bin/sh\nexec ${command} "$@"\n`, { mode: 0o755 });
+    try {
+      const vsce = createRequire(import.meta.url).resolve("@vscode/vsce/vsce");
+      const pack = [vsce, "package", "--allow-missing-repository", "--skip-license", "--out", python];
+      const cwd = join(import.meta.dirname, "python-extension");
+      execFileSync(process.execPath, pack, { cwd, stdio: ["ignore", "ignore", "pipe"] });
+      await onPage(common, { files: FILES, settings: PATIENT, environment, others: [python], traces: folder }, {
+        "an interpreter of the folder, chosen in the Python extension, is not run": (screen, window) =>
+          onScreen.foldersPythonOnTheScreen(screen, window, choose, common.python),
+        "the interpreter chosen in the Python extension is used as soon as it is chosen": (screen) =>
+          onScreen.chosenPythonOnTheScreen(screen, choose, traced, join(folder, "trace.lsp")),
+      });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   },
 
   "the first run": async (common) => {

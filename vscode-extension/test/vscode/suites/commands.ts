@@ -3,7 +3,9 @@
 import assert from "node:assert/strict";
 import * as vscode from "vscode";
 import { ask } from "../bridge";
-import { becomes, ghost, notice, notices, open, pause, press, says, servers, settings, silence, until } from "../editor";
+import {
+  becomes, click, ghost, notice, notices, onlyServer, open, pause, press, says, servers, settings, silence, until,
+} from "../editor";
 import { test } from "../harness";
 
 const HEAD = "# fake: return a + b\n# or: return b + a\ndef add(a, b):";
@@ -81,7 +83,27 @@ export function commands(): void {
     await until(async () => ((await servers()).length === 0 ? true : undefined), "the server to end");
     await run("toggle");
     await says("ready");
-    assert.equal((await servers()).length, 1);
+    await onlyServer();
+  });
+
+  test("who asks for a suggestion while completion is off is told so, and can turn it on", async () => {
+    await run("toggle");
+    await says("off");
+    await open(`${HEAD}\n    |\n`);
+    for (const command of ["completeHere", "showSeveral", "aboutModel"]) {
+      void run(command);
+      assert.match(await notice(/Completion is switched off/), /Turn On/);
+      if (command !== "aboutModel") await vscode.commands.executeCommand("notifications.clearAll");
+    }
+    await click("Turn On");
+    await says("ready");
+    await vscode.commands.executeCommand("notifications.clearAll");
+  });
+
+  test("About the Model opens what the server tells of it", async () => {
+    await run("aboutModel");
+    const label = () => vscode.window.tabGroups.activeTabGroup.activeTab?.label;
+    await until(async () => (label() === "Preview About the model.md" ? true : undefined), `the page, not ${label()}`);
   });
 
   test("a suggestion that takes long is seen in the status bar", async () => {
@@ -101,18 +123,17 @@ export function commands(): void {
     }, "the menu");
     await press("Escape");
     await done;
-    for (const words of [/off$/, /off for python/, /Complete here/, /several/, /Explain/, /Restart/, /log/, /settings/]) {
+    const known = [/off$/, /off for python/, /Complete here/, /several/, /Explain/, /Restart/, /log/, /settings/];
+    for (const words of [...known, /Statistics/, /About the model/]) {
       assert(picks.some((pick) => words.test(pick)), `${words} is not in ${picks}`);
     }
   });
 
   test("Restart replaces the server", async () => {
-    const before = await servers();
+    const before = await onlyServer();
     await run("restart");
     await says("ready");
-    const after = await servers();
-    assert.equal(after.length, 1);
-    assert.notDeepEqual(after, before);
+    assert.notEqual(await onlyServer(), before);
   });
 
   test("restarts in quick succession leave one server, which completes", async () => {
@@ -121,7 +142,7 @@ export function commands(): void {
     await run("restart");
     await open(`${HEAD}|\n`);
     await says("ready");
-    assert.equal((await servers()).length, 1);
+    await onlyServer();
     await press("Enter");
     await ghost("return a + b");
     assert.deepEqual(await notices(), []);
@@ -164,15 +185,17 @@ export function commands(): void {
     await open(`${HEAD}|\n`);
     await press("Enter");
     await ghost("return a + b");
-    await notice(/tabwright\.debounceMs/);
+    assert.match(await notice(/tabwright\.debounceMs/), /Open Settings/);
     await settings({ "tabwright.debounceMs": 75 });
     await vscode.commands.executeCommand("notifications.clearAll");
   });
 
-  test("what cannot be explained is said, with a command that is not Tabwright's own", async () => {
-    await open("x = 1|\n");
-    await run("explain");
-    await notice(/nothing can be explained/);
-    await vscode.commands.executeCommand("notifications.clearAll");
-  });
+  for (const [command, tool] of [["explain", "complete"], ["statistics", "stats"]] as const) {
+    test(`with a command that is not Tabwright's own, ${command} says so and offers the settings`, async () => {
+      await open("x = 1|\n");
+      await run(command);
+      assert.match(await notice(new RegExp(`not known how to start .tabwright ${tool}`)), /Open Settings/);
+      await vscode.commands.executeCommand("notifications.clearAll");
+    });
+  }
 }
