@@ -21,7 +21,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "export",
         "Write a trained checkpoint as an ONNX model folder, with proof of parity.",
     ),
-    "model": ("model.cli", "app", "Work on an exported model: fit the memory's numbers to it."),
+    "model": (
+        "model.cli",
+        "app",
+        "Work on an exported model: show its card, fit the memory's numbers to it.",
+    ),
     "complete": ("lsp_server.cli", "complete", "Print the completion at FILE LINE COL."),
     "doctor": ("lsp_server.cli", "doctor", "Say what is installed, whether it works, and what to do."),
     "serve": ("lsp_server.cli", "serve", "Run the language server on standard input and output."),
@@ -29,7 +33,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "demo": ("eval.demo", "demo", "See completions come back from the real server."),
     "eval": ("eval.cli", "app", "Evaluate a model: HumanEval, bits per byte."),
 }
-EPILOG = "Example: tabwright complete eval/passk.py 20 5"
+EPILOG = "Example: tabwright complete eval/problems/passk.py 20 5"
 
 app = typer.Typer(
     help="AI code completion that belongs to you: everything runs on this machine.",

@@ -30,7 +30,8 @@ from model.winnowing import Hashes
 from model.writing import replacing
 
 MOST_PROJECTS = 3
-_PER_BUCKET = 6  # hashes: few enough that one in ten million finds a stranger's remainder
+_KEY_BITS = 64  # what is kept of a hash, and its document
+_DIVISIONS = 4  # of all buckets, where one holds more than can be counted; one is rare already
 
 Numbers = npt.NDArray[np.uint32]
 
@@ -39,11 +40,13 @@ Numbers = npt.NDArray[np.uint32]
 class Fingerprints:
     """The hashes of some documents: `hashes` and `owners`, (n,), the latter indices into `origins`.
 
-    `ids` and `sizes` (bytes of UTF-8) go along with `origins`. No hash stands twice for one document.
+    `ids`, `digests` (SHA-256 of the text) and `sizes` (bytes of UTF-8) go along with `origins`. No hash
+    stands twice for one document.
     """
 
     ids: tuple[str, ...]
     origins: tuple[Origin, ...]
+    digests: tuple[bytes, ...]
     sizes: tuple[int, ...]
     hashes: Hashes
     owners: Numbers
@@ -53,16 +56,20 @@ def fingerprints(documents: Iterable[Document]) -> Fingerprints:
     """Read documents one by one and keep their hashes: about 13 million for a gigabyte of code."""
     ids: list[str] = []
     origins: list[Origin] = []
+    digests: list[bytes] = []
     sizes: list[int] = []
     hashes: list[Hashes] = []
     for document in documents:
+        text = document.text.encode("utf-8", "replace")
         ids.append(document.id)
         origins.append(Origin(project=document.repo, path=document.path, license=document.license))
-        sizes.append(len(document.text.encode("utf-8", "replace")))
+        digests.append(hashlib.sha256(text).digest())
+        sizes.append(len(text))
         hashes.append(np.unique(winnowing.fingerprints(document.text)))
     return Fingerprints(
         ids=tuple(ids),
         origins=tuple(origins),
+        digests=tuple(digests),
         sizes=tuple(sizes),
         hashes=np.concatenate([np.zeros(0, np.uint64), *hashes]),
         owners=np.repeat(np.arange(len(ids), dtype=np.uint32), [len(own) for own in hashes]),
@@ -76,61 +83,66 @@ def write(folder: Path, parts: Iterable[Fingerprints], kept: Collection[str] | N
     older index under its name is replaced, anything else is not. Needs about 700 MB of memory for a gigabyte
     of code. Raises DataError when nothing is to be indexed, or the folder cannot be written.
     """
-    hashes, owners, origins, code = _gathered(parts, kept)
-    if not len(hashes):
+    gathered = _gathered(parts, kept)
+    origins = gathered.origins
+    if not len(gathered.hashes):
         raise DataError(
             f"no document for {folder} has the {winnowing.LEAST} tokens of a match; give more code"
         )
-    # A key of 64 bits holds what the index keeps of a hash, and the document.
     owner_bits = (len(origins) - 1).bit_length()
-    bucket_bits = max(1, min((len(hashes) // _PER_BUCKET).bit_length() - 1, 40 - owner_bits))
-    mark_bits = bucket_bits + attribution.REMAINDER_BITS
-    hashes >>= np.uint64(64 - mark_bits)
-    marks, first, projects = _merged(hashes, owners, owner_bits, origins)
-    del hashes, owners
+    mark_bits = _KEY_BITS - owner_bits
+    marks, first, projects = _merged(gathered.hashes, gathered.owners, owner_bits, origins)
     common = projects > MOST_PROJECTS
-    counts = {
+    counts, remainders = _buckets(marks, mark_bits, folder)
+    arrays: dict[str, npt.NDArray[Any]] = {
+        attribution.COUNTS: counts,
+        attribution.REMAINDERS: remainders,
+        attribution.OWNERS: np.where(common, len(origins), first).astype(
+            np.uint16 if len(origins) < 1 << 16 else np.uint32
+        ),
+    }
+    facts = {
         "documents": len(origins),
         "projects": len({origin.project for origin in origins}),
         "fingerprints": len(marks),
         "shared": int(((projects > 1) & ~common).sum()),
         "common": int(common.sum()),
-        "code_bytes": code,
-    }
-    bounds = np.arange((1 << bucket_bits) + 1, dtype=np.uint64) << np.uint64(attribution.REMAINDER_BITS)
-    # Big-endian bytes of which the last three are the remainder.
-    spelt = (marks & np.uint64(0xFFFFFF)).astype(">u4").view(np.uint8).reshape(-1, 4)
-    arrays: dict[str, npt.NDArray[Any]] = {
-        attribution.BUCKETS: np.searchsorted(marks, bounds).astype(np.uint32),
-        attribution.REMAINDERS: np.ascontiguousarray(spelt[:, 1:]),
-        attribution.OWNERS: np.where(common, len(origins), first).astype(
-            np.uint16 if len(origins) < 1 << 16 else np.uint32
-        ),
+        "code_bytes": gathered.code_bytes,
     }
     try:
-        return _put(folder, arrays, origins, counts)
+        return _put(folder, arrays, origins, gathered.corpus, facts)
     except (PermissionError, NotADirectoryError, FileExistsError) as error:
         raise DataError(f"{folder} cannot be written ({error}); free it, or name another folder") from error
 
 
-def _gathered(
-    parts: Iterable[Fingerprints], kept: Collection[str] | None
-) -> tuple[Hashes, Numbers, list[Origin], int]:
-    """All hashes, their owners, the documents that stay, and how many bytes of code these are.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Gathered:
+    """The hashes of all documents that stay, with their owners: indices into `origins`.
 
     Documents of a project follow one another, so that counting projects is counting changes of project.
+    `corpus` is the SHA-256 of the ids and digests of all documents, in the order of `origins`.
     """
+
+    hashes: Hashes
+    owners: Numbers
+    origins: list[Origin]
+    corpus: str
+    code_bytes: int
+
+
+def _gathered(parts: Iterable[Fingerprints], kept: Collection[str] | None) -> _Gathered:
     origins: list[Origin] = []
+    named: list[bytes] = []
     hashes: list[Hashes] = []
     owners: list[Numbers] = []
     code = 0
     for part in parts:
         stays = np.array([kept is None or id_ in kept for id_ in part.ids], bool)
         numbers = (len(origins) + np.cumsum(stays) - 1).astype(np.uint32)
-        for origin, size, stay in zip(part.origins, part.sizes, stays, strict=True):
-            if stay:
-                origins.append(origin)
-                code += size
+        for at in np.flatnonzero(stays).tolist():
+            origins.append(part.origins[at])
+            named.append(part.ids[at].encode("utf-8", "replace") + b"\0" + part.digests[at])
+            code += part.sizes[at]
         own = stays[part.owners]
         hashes.append(part.hashes[own])
         owners.append(numbers[part.owners[own]])
@@ -142,22 +154,24 @@ def _gathered(
     renumbered = np.empty(len(origins), np.uint32)
     renumbered[order] = np.arange(len(origins), dtype=np.uint32)
     joined = np.concatenate([np.zeros(0, np.uint32), *owners])
-    return (
-        np.concatenate([np.zeros(0, np.uint64), *hashes]),
-        renumbered[joined],
-        [origins[i] for i in order],
-        code,
+    return _Gathered(
+        hashes=np.concatenate([np.zeros(0, np.uint64), *hashes]),
+        owners=renumbered[joined],
+        origins=[origins[i] for i in order],
+        corpus=hashlib.sha256(b"".join(named[i] for i in order)).hexdigest(),
+        code_bytes=code,
     )
 
 
 def _merged(
-    marks: Hashes, owners: Numbers, owner_bits: int, origins: Sequence[Origin]
+    hashes: Hashes, owners: Numbers, owner_bits: int, origins: Sequence[Origin]
 ) -> tuple[Hashes, Numbers, Numbers]:
     """Ascending marks without repetition; for each its first owner and in how many projects it stands.
 
-    Overwrites `marks`.
+    A mark is a hash without its lowest `owner_bits`. Overwrites `hashes`.
     """
-    keys = marks  # in place: of a large corpus few copies fit in memory
+    keys = hashes  # in place: of a large corpus few copies fit in memory
+    keys >>= np.uint64(owner_bits)
     keys <<= np.uint64(owner_bits)
     keys |= owners
     keys.sort()
@@ -174,10 +188,27 @@ def _merged(
     return keys[begins], owners[begins], np.add.reduceat(new_project, begins, dtype=np.uint32)
 
 
+def _buckets(
+    marks: Hashes, mark_bits: int, folder: Path
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint16]]:
+    """The counts of all buckets, two a byte, and the remainders."""
+    fewest = 1
+    while (1 << fewest) * attribution.PER_BUCKET < len(marks):
+        fewest += 1
+    for bits in range(fewest, 1 + min(fewest + _DIVISIONS, mark_bits - attribution.REMAINDER_BITS)):
+        counts = np.bincount((marks >> np.uint64(mark_bits - bits)).astype(np.int64), minlength=1 << bits)
+        if counts.max() < 1 << attribution.COUNT_BITS:
+            packed = (counts[0::2] | counts[1::2] << attribution.COUNT_BITS).astype(np.uint8)
+            below = np.uint64(mark_bits - bits - attribution.REMAINDER_BITS)
+            return packed, (marks >> below).astype(np.uint16)
+    raise DataError(f"one index cannot hold the {len(marks):,} hashes of {folder}; build several corpora")
+
+
 def _put(
     folder: Path,
     arrays: dict[str, npt.NDArray[Any]],
     origins: Sequence[Origin],
+    corpus: str,
     counts: dict[str, int],
 ) -> dict[str, int]:
     """Write all files under a temporary name, rename their folder, and add what it takes to the counts."""
@@ -205,6 +236,7 @@ def _put(
             "window": winnowing.WINDOW,
             "names": winnowing.NAMES,
             "most_projects": MOST_PROJECTS,
+            "corpus": corpus,
             **counts,
             "files": files,
         }

@@ -6,7 +6,7 @@ of the page, which therefore decides on light and dark; letters stay text. Sizes
 can carry a `<title>`, which browsers show under the pointer. What is drawn may be hostile: no label is read
 as markup or mathematics.
 
-Not here: what is drawn (report_plots.py, eval/report_plots.py), the page around it (page.py).
+Not here: what is drawn (report_plots.py, eval/report/plots.py), the page around it (page.py).
 """
 
 from __future__ import annotations

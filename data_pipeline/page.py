@@ -4,7 +4,7 @@ The page asks nothing of any network, and a content security policy inside it ho
 its style and its one script stand in it, the script by its hash. Style and script are the same for every
 report (templates/report.css, report.js).
 
-Not here: plots (drawing.py), what a page says (report.py, eval/report.py and their templates).
+Not here: plots (drawing.py), what a page says (report.py, eval/report/page.py and their templates).
 """
 
 from __future__ import annotations

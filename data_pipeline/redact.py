@@ -17,8 +17,7 @@ from dataclasses import replace
 from data_pipeline.document import Document
 from model import personal, secrets, syntax
 
-PLACEHOLDERS = {"e-mail": "<EMAIL>", "IP address": "<IP>", "Private Key": "<PRIVATE_KEY>"}
-SECRET = "<SECRET>"  # noqa: S105 - the placeholder of one
+PLACEHOLDERS = {"e-mail": "<EMAIL>", "IP address": "<IP>", "Private Key": secrets.KEY_PLACEHOLDER}
 _ADDRESSES = frozenset({"e-mail", "IP address"})
 BROKEN = "does not parse without its secrets"
 
@@ -39,7 +38,7 @@ def redact(document: Document) -> tuple[Document, Counter[str]]:
     counts: Counter[str] = Counter()
     parts, at = [], 0
     for start, end, kind in _apart(found):
-        parts += [text[at:start], PLACEHOLDERS.get(kind, SECRET)]
+        parts += [text[at:start], PLACEHOLDERS.get(kind, secrets.PLACEHOLDER)]
         counts[kind] += 1
         at = end
     return replace(document, text="".join((*parts, text[at:]))), counts

@@ -11,6 +11,14 @@ import gc
 import sys
 from pathlib import Path
 
+ENGINE_OPTIONS = {
+    "engine": "local (the default), or openai: a server with OpenAI's completions API",
+    "engine-url": "its address, such as https://models.example.org/v1; implies --engine openai",
+    "engine-model": "the model's name there; the only one when not given",
+    "engine-fim": "how it was taught to fill in, such as qwen; auto goes by the model's name",
+    "engine-context": "tokens that it is shown and writes, 2048 when not given",
+}
+
 
 def main() -> None:
     """Read the arguments and serve."""
@@ -29,7 +37,9 @@ def main() -> None:
         "--threads", type=int, help="threads to compute with; as many as are best when not given"
     )
     parser.add_argument("--log-file", help="write the log there too")
-    # For measuring what the memory and other parts are worth (eval/memory_gates.py, eval/replay/); nobody
+    for name, means in ENGINE_OPTIONS.items():
+        parser.add_argument(f"--{name}", type=int if name == "engine-context" else str, help=means)
+    # For measuring what the memory and other parts are worth (eval/memory/gates.py, eval/replay/); nobody
     # gains by less than everything.
     parser.add_argument("--use", choices=("both", "model", "memory"), default="both", help=argparse.SUPPRESS)
     parser.add_argument("--layers", help=argparse.SUPPRESS)
@@ -42,6 +52,7 @@ def main() -> None:
     if problem is not None:
         sys.exit(f"tabwright: {problem}")
 
+    from lsp_server import remote
     from lsp_server.parts import left_out
     from lsp_server.process import run
     from lsp_server.service import Flags
@@ -56,6 +67,9 @@ def main() -> None:
             Flags(
                 model=flags.model,
                 threads=flags.threads,
+                engine=remote.chosen(
+                    flags.engine, flags.engine_url, flags.engine_model, flags.engine_fim, flags.engine_context
+                ),
                 use=flags.use,
                 layers=layers,
                 without=left_out(flags.without),

@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +17,7 @@ import typer
 from model.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
+    from lsp_server.attribution import Matches
     from lsp_server.completer import Completer, Silence, Suggestion
     from lsp_server.doctor import Check
     from model.fim import Hole
@@ -24,6 +26,21 @@ if TYPE_CHECKING:
 LARGEST_FILE = 2_000_000  # bytes
 _Model = Annotated[Path | None, typer.Option(help="Model folder; the model that ships when not given.")]
 _Threads = Annotated[int | None, typer.Option(min=0, max=64, help="0: as many as are measured to be best.")]
+_Engine = Annotated[
+    str | None, typer.Option(help="local (the default), or openai: a server with OpenAI's completions API.")
+]
+_EngineUrl = Annotated[
+    str | None, typer.Option(help="Its address, with /v1 at the end; implies --engine openai.")
+]
+_EngineModel = Annotated[
+    str | None, typer.Option(help="The model's name there; the only one when not given.")
+]
+_EngineFim = Annotated[
+    str | None, typer.Option(help="How it was taught to fill in; auto goes by the model's name.")
+]
+_EngineContext = Annotated[
+    int | None, typer.Option(help="Tokens that it is shown and writes; 2048 when not given.")
+]
 
 
 def serve(
@@ -37,6 +54,11 @@ def serve(
     model: _Model = None,
     threads: _Threads = None,
     log_file: Annotated[str | None, typer.Option(help="Write the log there too.")] = None,
+    engine: _Engine = None,
+    engine_url: _EngineUrl = None,
+    engine_model: _EngineModel = None,
+    engine_fim: _EngineFim = None,
+    engine_context: _EngineContext = None,
 ) -> None:
     """Start the language server; editors do this.
 
@@ -47,12 +69,14 @@ def serve(
     if problem := shadowed():
         raise ConfigError(problem)
 
+    from lsp_server import remote
     from lsp_server.process import run
     from lsp_server.service import Flags
     from lsp_server.transport import address
 
     where = None if tcp is None else address(tcp)
-    raise typer.Exit(run(Flags(model=model, threads=threads), log_file=log_file, tcp=where))
+    chosen = remote.chosen(engine, engine_url, engine_model, engine_fim, engine_context)
+    raise typer.Exit(run(Flags(model=model, threads=threads, engine=chosen), log_file=log_file, tcp=where))
 
 
 def doctor(
@@ -60,16 +84,25 @@ def doctor(
     threads: _Threads = None,
     folder: Annotated[Path | None, typer.Option(help="Workspace to try; this folder when not given.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
+    engine: _Engine = None,
+    engine_url: _EngineUrl = None,
+    engine_model: _EngineModel = None,
+    engine_fim: _EngineFim = None,
+    engine_context: _EngineContext = None,
 ) -> None:
     """Say what is installed, whether it works and what to do where it does not. Exit code 1 if it does not.
 
     Example: tabwright doctor
     """
+    from lsp_server import remote
     from lsp_server.doctor import broken, examine
     from lsp_server.service import load_engine
+    from lsp_server.settings import Settings
 
+    chosen = remote.chosen(engine, engine_url, engine_model, engine_fim, engine_context)
+    elsewhere = remote.wanted(Settings(), chosen)
     checks = []
-    for check in examine(model, threads or 0, folder or Path.cwd(), load_engine):
+    for check in examine(model, threads or 0, folder or Path.cwd(), load_engine, elsewhere):
         checks.append(check)
         if not as_json and not sys.stdout.isatty():
             mark = {"good": "ok", "note": "note", "problem": "PROBLEM"}[check.verdict]
@@ -114,16 +147,23 @@ def complete(
         Path | None,
         typer.Option(help="Folder whose files may be shown and copied from, as a server's workspace."),
     ] = None,
+    engine: _Engine = None,
+    engine_url: _EngineUrl = None,
+    engine_model: _EngineModel = None,
+    engine_fim: _EngineFim = None,
+    engine_context: _EngineContext = None,
 ) -> None:
     """Print what would be suggested at a place in a file.
 
     Example: tabwright complete app.py 12 1 --explain
     """
-    from lsp_server import context
+    from lsp_server import context, remote
+    from lsp_server.attribution import Attribution, record
     from lsp_server.completer import Completer, Request, Silence
     from lsp_server.documents import Document, offset_at
     from lsp_server.nearby import Nearby
     from lsp_server.service import load_engine
+    from lsp_server.settings import Settings
     from lsp_server.workspace import read_source_files
     from model.neighbours import characters_for
 
@@ -132,60 +172,75 @@ def complete(
     offset = offset_at(text, line - 1, column - 1, "utf-32")
     if offset is None:
         raise ConfigError(_where_to(file, text, line))
-    engine = load_engine(model, threads or 0)
-    language = context.language_of(document)
-    if language not in engine.release.languages:
-        known = ", ".join(engine.release.languages)
-        raise ConfigError(f"the model does not know the language of {file}; it knows: {known}")
-    root = str((project or Path.cwd()).resolve())
-    completer = Completer(engine)
-    index: Project | None = None
-    nearby: Nearby | None = None
-    if project is not None:
-        if not project.is_dir():
-            raise ConfigError(f"there is no folder {project}; --project names one with source files")
-        index = engine.new_project()
-        files = list(read_source_files(root, engine.release.languages))
-        if not index.add(files):
-            typer.echo(f"{project} has more code than fits; some files were left out", err=True)
-        if engine.release.neighbours:
-            nearby = Nearby()
-            nearby.put(files)
-    hole = context.hole_between(
-        document,
-        text[:offset],
-        text[offset:],
-        folders=[root],
-        nearby=nearby,
-        characters=characters_for(completer.budget),
-    )
-    start = time.perf_counter()
-    result = completer.complete(hole, Request(max_lines=max_lines, invoked=True), project=index)
-    milliseconds = round((time.perf_counter() - start) * 1000, 1)
-    if not as_json:
+    chosen = remote.chosen(engine, engine_url, engine_model, engine_fim, engine_context)
+    elsewhere = remote.wanted(Settings(), chosen)
+    ours = load_engine(model, threads or 0) if elsewhere is None else remote.load(elsewhere)
+    with closing(ours):
+        language = context.language_of(document)
+        if language not in ours.release.languages:
+            known = ", ".join(ours.release.languages)
+            raise ConfigError(f"the model does not know the language of {file}; it knows: {known}")
+        root = str((project or Path.cwd()).resolve())
+        completer = Completer(ours, elsewhere=elsewhere is not None)
+        index: Project | None = None
+        nearby: Nearby | None = None
+        if project is not None:
+            if not project.is_dir():
+                raise ConfigError(f"there is no folder {project}; --project names one with source files")
+            index = ours.new_project()
+            files = list(read_source_files(root, ours.release.languages))
+            if not index.add(files):
+                typer.echo(f"{project} has more code than fits; some files were left out", err=True)
+            if ours.release.neighbours:
+                nearby = Nearby()
+                nearby.put(files)
+        hole = context.hole_between(
+            document,
+            text[:offset],
+            text[offset:],
+            folders=[root],
+            nearby=nearby,
+            characters=characters_for(completer.budget),
+        )
+        start = time.perf_counter()
+        result = completer.complete(hole, Request(max_lines=max_lines, invoked=True), project=index)
+        milliseconds = round((time.perf_counter() - start) * 1000, 1)
+        matches = (
+            ()
+            if isinstance(result, Silence)
+            else Attribution(completer.engine.release).of(result.text, hole.prefix)
+        )
+        if not as_json:
+            if isinstance(result, Silence):
+                typer.echo(f"(no suggestion: {result.reason})", err=True)
+            else:
+                if isinstance(sys.stdout, io.TextIOWrapper):
+                    sys.stdout.reconfigure(errors="replace")  # a pipe on Windows is cp1252, which lacks most
+                typer.echo(result.text)
+            if explain:
+                for sentence in (*_explained(completer, hole, result), *_attributed(matches)):
+                    typer.echo(sentence, err=True)
+            return
+        where = {"line": line, "column": column}
+        answer: dict[str, object] = {"text": None, "range": {"start": where, "end": where}}
+        answer["milliseconds"] = milliseconds
         if isinstance(result, Silence):
-            typer.echo(f"(no suggestion: {result.reason})", err=True)
+            answer["reason"] = result.reason
         else:
-            if isinstance(sys.stdout, io.TextIOWrapper):
-                sys.stdout.reconfigure(errors="replace")  # a pipe on Windows is cp1252, which lacks most
-            typer.echo(result.text)
+            answer |= {"text": result.text, "tokens": result.tokens, "stop_reason": result.stop_reason}
+            answer["copied"] = [
+                {"start": run.start, "end": run.end, **asdict(run.origin)} for run in result.copied
+            ]
+            answer["attribution"] = [record(match) for match in matches]
         if explain:
-            for sentence in _explained(completer, hole, result):
-                typer.echo(sentence, err=True)
-        return
-    where = {"line": line, "column": column}
-    answer: dict[str, object] = {"text": None, "range": {"start": where, "end": where}}
-    answer["milliseconds"] = milliseconds
-    if isinstance(result, Silence):
-        answer["reason"] = result.reason
-    else:
-        answer |= {"text": result.text, "tokens": result.tokens, "stop_reason": result.stop_reason}
-        answer["copied"] = [
-            {"start": run.start, "end": run.end, **asdict(run.origin)} for run in result.copied
-        ]
-    if explain:
-        answer["explanation"] = list(_explained(completer, hole, result))
-    typer.echo(json.dumps(answer))
+            answer["explanation"] = [*_explained(completer, hole, result), *_attributed(matches)]
+        typer.echo(json.dumps(answer))
+
+
+def _attributed(matches: Matches) -> Iterator[str]:
+    from lsp_server.attribution import described
+
+    yield from (f"it {described(match)}" for match in matches)
 
 
 def _explained(completer: Completer, hole: Hole, result: Suggestion | Silence) -> Iterator[str]:

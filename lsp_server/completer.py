@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Any, Literal
 from lsp_server import postprocess, soundness, trigger
 from lsp_server.cache import Cache, Kept
 from lsp_server.rejections import Rejections
+from lsp_server.secrecy import Reading, Secrecy
 from lsp_server.suggestion import Request, Silence, Suggestion, explained, never
 from model import fim
 from model.fim import Hole
 from model.serving import confidence
 
 if TYPE_CHECKING:
+    from lsp_server.engines import Engine
     from model.fim import Prompt, Snippet
-    from model.serving.engine import Completion, Engine
+    from model.serving.engine import Completion
     from model.serving.memory import Layer, Memory
     from model.serving.project import Project
     from model.serving.recall import Copied
@@ -51,6 +53,7 @@ class _Task:
     shape: tuple[object, ...]
     prompt: Prompt
     memory: Memory | None
+    reading: Reading
 
 
 class Completer:
@@ -63,12 +66,19 @@ class Completer:
         use: Use = "both",
         layers: Sequence[Layer] | None = None,
         without: Collection[str] = (),
+        secrecy: Secrecy | None = None,
+        elsewhere: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`use`, `layers` (of the memory, None: all) and `without` (names of parts.py) are for measuring."""
+        """`use`, `layers` (of the memory, None: all) and `without` (names of parts.py) are for measuring.
+
+        `elsewhere`: the engine is on another machine, and is told no secrets.
+        """
         self.engine = engine
         self.cache = Cache()
         self.rejections = Rejections()
+        self._secrecy = secrecy or Secrecy()
+        self._elsewhere = elsewhere
         self._use: Use = "model" if "memory" in without else use
         self._layers = layers
         self._without = without
@@ -139,10 +149,12 @@ class Completer:
         if isinstance(decision, Silence):
             return decision
         shape = _shape(decision, request, files, project)
+        reading = self._secrecy.reading(hole)
         for known in (self.cache.again(hole, shape), self.cache.rest(hole)):
-            if known:
+            # Secrets may have come to be known since.
+            if known and reading.shown(known[0].text) == known[0].text:
                 return _from_cache(known[0], decision)
-        task = self._task(hole, request, decision, shape, files, project)
+        task = self._task(hole, request, decision, shape, files, project, reading)
         result = self._generate(task)
         if isinstance(result, Suggestion) and result.stop_reason != "deadline":
             self._keep(hole, shape, [result], shown=_is_likely(result, request))
@@ -155,10 +167,11 @@ class Completer:
         if isinstance(decision, Silence):
             return []
         shape = (*_shape(decision, request, files, project), "several", count)
-        known = self.cache.again(hole, shape)
+        reading = self._secrecy.reading(hole)
+        known = [one for one in self.cache.again(hole, shape) if reading.shown(one.text) == one.text]
         if known:
             return [_from_cache(one, decision) for one in known]
-        task = self._task(hole, request, decision, shape, files, project)
+        task = self._task(hole, request, decision, shape, files, project, reading)
         completions = self.engine.candidates(task.prompt, count, may_be_empty=False, **self._limits(task))
         different: dict[str, Suggestion] = {}
         for completion in completions:
@@ -207,18 +220,27 @@ class Completer:
         shape: tuple[object, ...],
         files: Sequence[Snippet],
         project: Project | None,
+        reading: Reading,
     ) -> _Task:
         # What surely comes first need not be left to the model: asked as if it had been typed.
         neighbours = () if "neighbours" in self._without else hole.neighbours
         asked = replace(hole, prefix=hole.prefix + decision.lead, neighbours=neighbours)
-        prompt = fim.render(asked, self.engine.tokenizer, self.budget)
+        copied = reading.remembered(asked)
+        told = reading.told(asked) if self._elsewhere else asked
+        prompt = fim.render(told, self.engine.tokenizer, self.budget)
         layers = {} if self._layers is None else {"layers": self._layers}
-        memory = (
-            None
-            if self._use == "model"
-            else self.engine.remember(asked, prompt, files=files, project=project, **layers)
+        memory = None
+        if self._use != "model":
+            memory = self.engine.remember(copied, prompt, files=files, project=project, **layers)
+        return _Task(
+            hole=hole,
+            request=request,
+            decision=decision,
+            shape=shape,
+            prompt=prompt,
+            memory=memory,
+            reading=reading,
         )
-        return _Task(hole=hole, request=request, decision=decision, shape=shape, prompt=prompt, memory=memory)
 
     def _generate(self, task: _Task) -> Suggestion | Silence:
         """What the engine has to say that is worth something."""
@@ -284,6 +306,8 @@ class Completer:
         cleaned = postprocess.clean(
             written, hole, decision.kind, request.max_lines, finished=whole, without=self._without
         )
+        if cleaned is not None and (cleaned := task.reading.shown(cleaned)) is None:
+            return Silence(reason="it would hold a secret", kind=decision.kind, trigger=decision.reason)
         text = cleaned
         if cleaned is not None and "soundness" not in self._without:
             text = soundness.mended(hole, cleaned)

@@ -1,7 +1,8 @@
 """`tabwright doctor`: what is installed, whether it works, and what to do where it does not.
 
-A list of checks, each of which says one thing and, where something is wrong, the way out. Nothing is changed
-and nothing is sent. Not here: how it is drawn on a terminal (cli.py).
+A list of checks, each of which says one thing and, where something is wrong, the way out. Nothing is changed,
+and nothing is sent but to an engine that the command line names. Not here: how it is drawn on a terminal
+(cli.py).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -20,11 +22,13 @@ from lsp_server import power
 from lsp_server.startup import shadowed
 from model.errors import TabwrightError
 from model.fim import Hole
-from model.serving.release import default_folder, file_sha256, read_release
+from model.serving.release import GRAPH, checksum_now, default_folder, read_release
 from model.serving.runtime import load_onnxruntime, usable_cores
 
 if TYPE_CHECKING:
-    from model.serving.engine import Engine
+    from lsp_server.engines import Engine
+    from lsp_server.settings import Settings
+    from model.serving.remote.engine import RemoteEngine
 
 Verdict = Literal["good", "note", "problem"]
 Load = Callable[[Path | None, int], "Engine"]
@@ -61,20 +65,34 @@ class Check:
     advice: str = ""
 
 
-def examine(model: Path | None, threads: int, folder: Path, load: Load) -> Iterator[Check]:
-    """All checks, one after the other. `load` gives the engine; `folder` is the workspace to try."""
+def examine(
+    model: Path | None, threads: int, folder: Path, load: Load, elsewhere: Settings | None = None
+) -> Iterator[Check]:
+    """All checks, one after the other. `load` gives the engine; `folder` is the workspace to try.
+
+    With `elsewhere` the engine is that of another machine, which is asked for a suggestion in a text of ours.
+    """
     yield _python()
     yield _packages()
-    yield _runtime()
+    if elsewhere is None:
+        yield _runtime()
     yield _place()
-    yield _release(model)
-    yield _machine(threads)
-    yield _memory()
-    engine, check = _engine(model, threads, load)
+    if elsewhere is None:
+        release = _release(model)
+        yield release
+        yield _machine(threads)
+        yield _memory()
+        if release.verdict == "problem":  # loading would say the same once more
+            return
+        engine, check = _engine(model, threads, load)
+    else:
+        yield _memory()
+        engine, check = _endpoint(elsewhere)
     yield check
     if engine is not None:
-        yield _completion(engine)
-        yield _workspace(engine, folder)
+        with closing(engine):
+            yield _completion(engine)
+            yield _workspace(engine, folder)
 
 
 def _python() -> Check:
@@ -122,7 +140,7 @@ def _release(model: Path | None) -> Check:
     folder = model or default_folder()
     try:
         release = read_release(folder)
-        checksum = file_sha256(release.graph)
+        checksum = checksum_now(release.folder, GRAPH)
     except TabwrightError as error:
         what, _, advice = str(error).partition("; ")
         return Check(name="model", verdict="problem", says=what, advice=advice)
@@ -187,6 +205,47 @@ def _engine(model: Path | None, threads: int, load: Load) -> tuple[Engine | None
         return None, Check(name="loading", verdict="problem", says=says, advice=advice)
     took = (time.perf_counter() - began) * 1000
     return engine, Check(name="loading", verdict="good", says=f"the model is loaded in {took:.0f} ms")
+
+
+def _endpoint(elsewhere: Settings) -> tuple[Engine | None, Check]:
+    """The other machine: whether it answers, what it serves, and how fast once the connection is there."""
+    from lsp_server import remote
+
+    try:
+        engine = remote.load(elsewhere)
+        named, took = _asked(engine)
+    except TabwrightError as error:
+        what, _, advice = str(error).partition("; ")
+        return None, Check(name="engine", verdict="problem", says=what, advice=advice)
+    key = "with" if engine.has_key else "without"
+    says = (
+        f"{engine.release.folder} with {', '.join(named) or 'models that it does not list'}; asked as "
+        f"{engine.family.name}, {key} a key; a suggestion in {took:.0f} ms"
+    )
+    if engine.warning is not None:
+        what, _, advice = engine.warning.partition("; ")
+        return engine, Check(name="engine", verdict="note", says=f"{says}; {what}", advice=advice)
+    if took > elsewhere.deadline_ms:
+        advice = f"set tabwright.deadlineMs, which is {elsewhere.deadline_ms} by default, above that"
+        return engine, Check(name="engine", verdict="note", says=says, advice=advice)
+    return engine, Check(name="engine", verdict="good", says=says)
+
+
+def _asked(engine: RemoteEngine) -> tuple[Sequence[str], float]:
+    """The names of a server's models, and milliseconds for a suggestion once the connection is there."""
+    from lsp_server.completer import Completer, Request
+
+    try:
+        named = engine.listed()
+        completer = Completer(engine)
+        completer.complete(_HOLE, Request(invoked=True))
+        completer.forget()
+        began = time.perf_counter()
+        completer.complete(_HOLE, Request(invoked=True))
+    except TabwrightError:
+        engine.close()
+        raise
+    return named, (time.perf_counter() - began) * 1000
 
 
 def _completion(engine: Engine) -> Check:

@@ -5,6 +5,7 @@ from the whole project. An open document stands in for its file on disk until it
 reads the workspace fills it while the worker asks, so everything happens under one lock, a file at a time.
 
 Not here: which files of a workspace are read (workspace.py), which pieces are shown (model/neighbours.py).
+Secrets are taken out of texts before they come here (secrecy.py).
 """
 
 from __future__ import annotations

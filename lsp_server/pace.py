@@ -9,7 +9,7 @@ Gaps between keys are right-skewed with a steady middle: 239 ms on average over 
 about 120 ms for the fastest (Dhakal et al. 2018, "Observations on Typing from 136 Million Keystrokes"), and
 within one person a few gaps tell the next (Salthouse 1986, on transcription typing). Hence the median of the
 last few gaps, which one hesitation does not move. Where even the longest wait allowed is shorter than that
-median, waiting would spare nothing, and the setting is used as it is.
+median, waiting would spare next to nothing and make every suggestion later: it is as short as after a pause.
 
 Pure: times are seconds of any one clock, passed in. Not here: who waits (turns.py).
 """
@@ -64,4 +64,4 @@ class Pace:
         if len(self._gaps) < _FEWEST:
             return _LEAST * setting
         wanted = _LONGER * median(self._gaps)
-        return setting if wanted > _MOST * setting else max(_LEAST * setting, wanted)
+        return _LEAST * setting if wanted > _MOST * setting else max(_LEAST * setting, wanted)

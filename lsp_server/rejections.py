@@ -1,9 +1,9 @@
 """What somebody was shown and did not want: it is not put before them again at once.
 
 A suggestion that stood long enough to be seen is rejected when something else is typed or deleted at its
-place, or when the editor says that it was dismissed. On the same line the same text, and a text that makes
-the same line of it, then stays away for some seconds, or until somebody works on another line: their mind is
-made up about this one. Typing along with a suggestion, or taking it, is no rejection.
+place. On the same line the same text, and a text that makes the same line of it, then stays away for some
+seconds, or until somebody works on another line: their mind is made up about this one. Typing along with a
+suggestion, or taking it, is no rejection. That one was dismissed, no editor says.
 
 Pure: times are seconds of any one clock, passed in. Not here: that who asks is always answered
 (completer.py).
@@ -45,11 +45,6 @@ class Rejections:
         # What is shown again, or what is left of it, has been there since it was first shown.
         since = last.at if last is not None and _typed_through(last, hole) == text else now
         self._shown = _Shown(hole, text, since)
-
-    def dismissed(self, now: float) -> None:
-        """The editor says that what is shown was turned down."""
-        if self._shown is not None:
-            self._reject(self._shown, now)
 
     def asked(self, hole: Hole, now: float) -> None:
         """Somebody is at a place: what does that say of the suggestion shown last?"""

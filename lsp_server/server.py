@@ -4,8 +4,11 @@
     textDocument/completion         the same as menu entries, for editors without ghost text only
     notebookDocument/…              the cells of a notebook are one document (notebooks.py)
     $/progress                      the model is loading, the workspace is being looked through
-    tabwright/status                notification and request: {state, message}
-    tabwright.accepted              command of every item, run by the editor when it was accepted
+    tabwright/status                request, and notification to clients that declare the experimental
+                                    capability {"tabwright": {"status": true}}: {state, message}
+    tabwright/model                 request: the model's name, licence, checksums and card
+    tabwright.accepted              command of every item, run by the editor when it was accepted: its id, and
+                                    where it stands in the training corpus, {"attribution": […]}
     textDocument/didShowCompletion, textDocument/didPartiallyAcceptCompletion
                                     what a client shows, and how much of it was taken
 
@@ -21,7 +24,7 @@ import logging
 import os
 import re
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cattrs import Converter
@@ -30,14 +33,17 @@ from pygls.lsp.server import LanguageServer
 from pygls.protocol import default_converter, lsp_method
 from pygls.uris import to_fs_path
 
-from lsp_server import lifetime, settings
+from lsp_server import attribution, lifetime, settings
+from lsp_server.completer import Silence
 from lsp_server.documents import Document, Edit, Encoding, Spot, line_end, units
 from lsp_server.jsonrpc import AnsweringProtocol
+from lsp_server.model_request import ModelRequest
 from lsp_server.notebooks import Cell, Notebook
 from lsp_server.open_texts import Chosen, Splice
 from lsp_server.service import Answer, Flags, Load, Service, State, load_engine
 
 STATUS = "tabwright/status"
+MODEL = "tabwright/model"
 ACCEPTED = "tabwright.accepted"
 DID_SHOW = "textDocument/didShowCompletion"
 DID_PARTLY_ACCEPT = "textDocument/didPartiallyAcceptCompletion"
@@ -121,6 +127,7 @@ class Server(LanguageServer):
             converter_factory=_converter,
         )
         self.service = Service(self, flags, load)
+        self.about_model = ModelRequest()
         self.client_has_folders = False  # it told of folders, if only that there are none
         self.over: asyncio.Future[None] | None = None  # the editor is gone
         self.loop: asyncio.AbstractEventLoop | None = None
@@ -130,8 +137,9 @@ class Server(LanguageServer):
         self._narrating: asyncio.Task[None] | None = None
 
     def tell_status(self, state: State, message: str) -> None:
-        """Send `tabwright/status`."""
-        self.protocol.notify(STATUS, {"state": state, "message": message})
+        """Send `tabwright/status` to a client that wants it: some warn of what they do not know."""
+        if _wants_status(self):
+            self.protocol.notify(STATUS, {"state": state, "message": message})
 
     def tell_user(self, message: str, *, problem: bool) -> None:
         """Show a message box."""
@@ -149,8 +157,11 @@ class Server(LanguageServer):
         if _wants_progress(self) and (self._narrating is None or self._narrating.done()):
             self._narrating = asyncio.ensure_future(_narrate_indexing(self))
 
-    def offer(self, uri: str, text: str) -> types.Command:
-        """The command that tells us of an acceptance of an item's text, with a fresh id."""
+    def offer(self, uri: str, text: str, matches: attribution.Matches) -> types.Command:
+        """The command that tells us of an acceptance of an item's text, with a fresh id.
+
+        An item of ghost text has no other field in which to say where its text stands already.
+        """
         self._numbers += 1
         number = str(self._numbers)
         self._offered[number] = uri
@@ -158,7 +169,8 @@ class Server(LanguageServer):
             self._offered.popitem(last=False)
         if self.service.signals is not None:
             self.service.signals.named(number, uri, text)
-        return types.Command(title="Accepted", command=ACCEPTED, arguments=[number])
+        about = [{"attribution": _as_json(matches)}] if matches else []
+        return types.Command(title="Accepted", command=ACCEPTED, arguments=[number, *about])
 
     def offered(self, number: str) -> str | None:
         """The document that a suggestion was for, once."""
@@ -281,6 +293,12 @@ def _wants_progress(ls: Server) -> bool:
     return about_window is not None and bool(about_window.work_done_progress)
 
 
+def _wants_status(ls: Server) -> bool:
+    about = ls.client_capabilities.experimental
+    about_us = about.get("tabwright") if isinstance(about, Mapping) else None
+    return isinstance(about_us, Mapping) and about_us.get("status") is True
+
+
 # News of the editor's
 
 
@@ -321,16 +339,19 @@ def did_save_notebook(ls: Server, params: types.DidSaveNotebookDocumentParams) -
 
 async def inline_completion(
     ls: Server, params: types.InlineCompletionParams
-) -> list[types.InlineCompletionItem] | None:
+) -> types.InlineCompletionList | None:
     """Ghost text, the best first. With a menu entry selected it extends that entry, in its range.
 
     A range is within one line, as LSP asks, and what an item replaces begins its text: editors hide others.
+
+    An empty list says that there is nothing to show, null that the answer is of no use any more: for null,
+    Neovim leaves on the screen what is there. A bare array of nothing is an error to lsp-mode.
     """
     selected = params.context.selected_completion_info
     where = types.Range(start=params.position, end=params.position) if selected is None else selected.range
     if where.start.line != where.end.line or where.end.line != params.position.line:
         log.warning("a selected entry of more than one line was answered with nothing")
-        return None
+        return types.InlineCompletionList(items=[])
     answer = await ls.service.suggest(
         params.text_document.uri,
         _spot(params.position),
@@ -341,16 +362,19 @@ async def inline_completion(
     )
     if answer is None:
         return None
+    if isinstance(answer, Silence):
+        return types.InlineCompletionList(items=[])
     begun = "" if selected is None else selected.text
-    return [
+    items = [
         types.InlineCompletionItem(
             insert_text=text,
             filter_text=text,
             range=where,
-            command=ls.offer(params.text_document.uri, text),
+            command=ls.offer(params.text_document.uri, text, matches),
         )
-        for text in (begun + one for one in _texts(answer))
+        for text, matches in ((begun + one, matches) for one, matches in _texts(answer))
     ]
+    return types.InlineCompletionList(items=items)
 
 
 async def completion(ls: Server, params: types.CompletionParams) -> types.CompletionList | None:
@@ -360,7 +384,7 @@ async def completion(ls: Server, params: types.CompletionParams) -> types.Comple
         params.context is None or params.context.trigger_kind == types.CompletionTriggerKind.Invoked
     )
     answer = await ls.service.suggest(params.text_document.uri, _spot(params.position), invoked=invoked)
-    if answer is None:
+    if answer is None or isinstance(answer, Silence):
         return None
     found = _WORD_BEFORE.search(answer.hole.prefix)
     word = found.group() if found else ""
@@ -368,29 +392,41 @@ async def completion(ls: Server, params: types.CompletionParams) -> types.Comple
     start = types.Position(line=params.position.line, character=column)
     where = types.Range(start=start, end=params.position)
     items = [
-        _entry(word + text, where, str(index), ls.offer(params.text_document.uri, text), answer)
-        for index, text in enumerate(_texts(answer))
+        _entry(
+            word + text,
+            where,
+            str(index),
+            ls.offer(params.text_document.uri, text, matches),
+            answer.hole.language,
+            matches,
+        )
+        for index, (text, matches) in enumerate(_texts(answer))
     ]
     # Incomplete: what fits depends on every letter, so the editor is to ask again rather than to filter.
     return types.CompletionList(is_incomplete=True, items=items)
 
 
 def _entry(
-    text: str, where: types.Range, order: str, command: types.Command, answer: Answer
+    text: str,
+    where: types.Range,
+    order: str,
+    command: types.Command,
+    language: str,
+    matches: attribution.Matches,
 ) -> types.CompletionItem:
     first, _, more = text.strip().partition("\n")
     first = first.rstrip("\r")
     return types.CompletionItem(
         label=first[:_LABEL_LENGTH] + ("…" if more or len(first) > _LABEL_LENGTH else ""),
         kind=types.CompletionItemKind.Text,
-        detail="Tabwright",
+        detail=f"Tabwright: as in {matches[0].project}, {matches[0].license}" if matches else "Tabwright",
         filter_text=first,
         sort_text="\t" + order,  # before every name
         text_edit=types.TextEdit(range=where, new_text=text),
         insert_text_format=types.InsertTextFormat.PlainText,
         insert_text_mode=types.InsertTextMode.AsIs,
         command=command,
-        data={"language": answer.hole.language},
+        data={"language": language, "attribution": _as_json(matches)},
     )
 
 
@@ -420,8 +456,13 @@ def status(ls: Server, params: Any) -> dict[str, str]:
     return {"state": state, "message": message}
 
 
-def accepted(ls: Server, number: str) -> None:
-    """A suggestion was accepted."""
+async def model(ls: Server, params: Any) -> dict[str, Any]:
+    """Answer the request `tabwright/model`."""
+    return await ls.about_model.answer(ls.service.model_folder)
+
+
+def accepted(ls: Server, number: str, *about: object) -> None:
+    """A suggestion was accepted; what its command says about it is for the client."""
     uri = ls.offered(number)
     if uri is not None:
         if ls.service.signals is not None:
@@ -461,6 +502,7 @@ def build(flags: Flags | None = None, load: Load = load_engine) -> Server:
     # Without the options object the capability is not advertised, and no editor asks.
     server.feature(types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions())(inline_completion)
     server.feature(STATUS)(status)
+    server.feature(MODEL)(model)
     server.feature(DID_SHOW)(did_show)
     server.feature(DID_PARTLY_ACCEPT)(did_partly_accept)
     server.command(ACCEPTED)(accepted)
@@ -521,10 +563,15 @@ def _spot(position: types.Position) -> Spot:
     return position.line, position.character
 
 
-def _texts(answer: Answer) -> list[str]:
-    """The suggestions with the document's line ends."""
+def _texts(answer: Answer) -> list[tuple[str, attribution.Matches]]:
+    """The suggestions with the document's line ends, and what of each stands in the training corpus."""
     end = line_end(answer.document.text)
-    return [one.text.replace("\n", end) for one in answer.suggestions]
+    pairs = zip(answer.suggestions, answer.matches, strict=True)
+    return [(one.text.replace("\n", end), matches) for one, matches in pairs]
+
+
+def _as_json(matches: attribution.Matches) -> list[dict[str, object]]:
+    return [attribution.record(match) for match in matches]
 
 
 def _read_folders(ls: Server) -> None:

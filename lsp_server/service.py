@@ -12,18 +12,20 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from lsp_server import context, power, settings
+from lsp_server import context, power, remote, settings
+from lsp_server.attribution import Attribution, Matches
 from lsp_server.completer import Completer, Request, Silence, Suggestion, Use, explained
 from lsp_server.documents import Document, Edit, Spot
 from lsp_server.nearby import Nearby
 from lsp_server.notebooks import Notebook
 from lsp_server.open_texts import Chosen, OpenTexts, Place, Splice
 from lsp_server.pace import Pace
+from lsp_server.secrecy import Secrecy
 from lsp_server.turns import Turns
 from lsp_server.workspace import State as Indexed
 from lsp_server.workspace import Workspace
@@ -32,11 +34,12 @@ from model.neighbours import characters_for
 from model.serving.runtime import default_threads
 
 if TYPE_CHECKING:
+    from lsp_server.engines import Engine
     from lsp_server.signals.keeper import Keeper
     from model.fim import Hole, Snippet
-    from model.serving.engine import Engine
     from model.serving.memory import Layer
     from model.serving.project import Project
+    from model.serving.remote.engine import RemoteEngine
     from model.serving.shelf import Shelf
 
 State = Literal["starting", "ready", "silent", "problem"]
@@ -55,6 +58,7 @@ class Flags:
 
     model: Path | None = None
     threads: int | None = None
+    engine: Mapping[str, object] = field(default_factory=dict)  # settings, by `remote.chosen`
     use: Use = "both"  # this and what follows are for measuring
     layers: tuple[Layer, ...] | None = None
     without: frozenset[str] = frozenset()  # names of parts.py
@@ -62,11 +66,15 @@ class Flags:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """Suggestions, the best first and at least one, with the document and hole that they were made for."""
+    """Suggestions, the best first and at least one, with the document and hole that they were made for.
+
+    `matches` goes along with them: what of each stands in the training corpus.
+    """
 
     document: Document
     hole: Hole
     suggestions: tuple[Suggestion, ...]
+    matches: tuple[Matches, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,8 +119,10 @@ def load_engine(folder: Path | None, threads: int) -> Engine:
     return Engine.load(folder, threads=threads)
 
 
-def _shelf(engine: Engine) -> Shelf:
-    """Where the index of a workspace is kept from one start to the next."""
+def _shelf(engine: Engine) -> Shelf | None:
+    """Where the index of a workspace is kept from one start to the next, if there is one to keep."""
+    if engine.encoder is None:
+        return None
     from platformdirs import user_cache_path
 
     from model.serving.shelf import Shelf
@@ -131,6 +141,8 @@ class Service:
         self.completer: Completer | None = None
         self.state: tuple[State, str] = ("starting", "the model is loading")
         self.signals: Keeper | None = None  # where somebody wants them kept
+        self._attribution: Attribution | None = None  # comes with the model
+        self._secrecy = Secrecy()
         self._nearby = Nearby()  # what a prompt's neighbours are chosen from
         self._project: Project | None = None
         self._workspace: Workspace | None = None
@@ -142,6 +154,7 @@ class Service:
         self._face = face
         self._flags = flags
         self._load = load
+        self._remote: RemoteEngine | None = None
         self._loading: asyncio.Future[None] | None = None
         self._loaded_at = 0.0  # time.monotonic()
         self._warned: set[str] = set()
@@ -225,15 +238,18 @@ class Service:
         """Have documents encoded for the memory before anybody asks."""
         if self.completer is not None:
             known = self.completer.engine.release.languages
-            fit = [
-                document
-                for document in documents
-                if context.language_of(document) in known and len(document.text) <= context.LARGEST_NEIGHBOUR
-            ]
+            fit = [document for document in documents if context.language_of(document) in known]
             # An editor may restore dozens at once; those not prepared are encoded when they are needed.
             for document in fit[-_MOST_PREPARED:]:
-                text = context.with_lf(document.text)
-                self._turns.errand(partial(self.completer.engine.prepare, text))
+                self._turns.errand(partial(self._prepare_one, self.completer.engine, document))
+
+    def _prepare_one(self, engine: Engine, document: Document) -> None:
+        """On the worker thread."""
+        whole = context.hole_at(document, 0, folders=self.folders)
+        # Megabytes of data may take seconds to look through: not before somebody asks there.
+        if len(whole.suffix) <= context.LARGEST_NEIGHBOUR:
+            self._secrecy.reading(whole)
+            engine.prepare(self._secrecy.of_open(whole.suffix))
 
     # The project
 
@@ -253,7 +269,11 @@ class Service:
             engine = self.completer.engine
             self._project = engine.new_project()
             self._workspace = Workspace(
-                self._project, engine.release.languages, nearby=self._nearby, shelf=_shelf(engine)
+                self._project,
+                engine.release.languages,
+                nearby=self._nearby,
+                shelf=_shelf(engine),
+                hide=self._secrecy.without,
             )
         self._workspace.follow(self.folders if self.settings.index_project else [])
         self._face.tell_indexing()
@@ -279,14 +299,17 @@ class Service:
         for key in reading.unknown:
             log.warning("the setting %s.%.80s is not known and was ignored", settings.SECTION, key)
         for sentence in reading.warnings:
-            if sentence not in self._warned and len(self._warned) < _MOST_WARNED:
-                self._warned.add(sentence)
-                self._face.tell_user(sentence, problem=False)
+            self._warn_once(sentence)
         if self.completer is not None:
             self.completer.cache.clear()
             self._look()
             if self.settings.index_project != before.index_project:
                 self._index()
+
+    def _warn_once(self, sentence: str) -> None:
+        if sentence not in self._warned and len(self._warned) < _MOST_WARNED:
+            self._warned.add(sentence)
+            self._face.tell_user(sentence, problem=False)
 
     def _set_state(self, state: State, message: str) -> None:
         if (state, message) != self.state or state == "starting":
@@ -307,9 +330,23 @@ class Service:
         elif language is not None and not self.settings.languages.get(language, True):
             self._set_state("silent", f"suggestions are switched off for {language}")
         else:
-            self._set_state("ready", f"{release.name} is ready")
+            self._tell_readiness(release.name)
+
+    def _tell_readiness(self, name: str) -> None:
+        if self._remote is None:
+            self._set_state("ready", f"{name} is ready")
+        elif self._remote.trouble is None:
+            self._set_state("ready", remote.ready(self._remote))
+        else:
+            self._set_state("problem", self._remote.trouble)
+            self._warn_once(f"Tabwright: {self._remote.trouble}")
 
     # The model
+
+    @property
+    def model_folder(self) -> Path | None:
+        """The folder of the model that is used or tried; None for the one that ships."""
+        return self._flags.model or (Path(self.settings.model) if self.settings.model else None)
 
     def start_loading(self) -> asyncio.Future[None]:
         """Load the model on the worker, once; requests wait for it."""
@@ -319,14 +356,20 @@ class Service:
         return self._loading
 
     async def _load_model(self) -> None:
-        folder = self._flags.model or (Path(self.settings.model) if self.settings.model else None)
+        folder = self.model_folder
         threads = self.settings.threads if self._flags.threads is None else self._flags.threads
         if power.on_battery():
             threads = power.threads_for(threads, default_threads(), battery=True)
             log.info("on battery: %d threads", threads)
         start = time.monotonic()
+        engine: Engine
         try:
-            engine = await self._turns.background(lambda: self._load(folder, threads))
+            elsewhere = remote.wanted(self.settings, self._flags.engine)
+            if elsewhere is None:
+                engine = await self._turns.background(lambda: self._load(folder, threads))
+            else:
+                self._remote = await self._turns.background(lambda: remote.load(elsewhere))
+                engine = self._remote
         except TabwrightError as error:
             self._report_problem(str(error))
             return
@@ -336,8 +379,20 @@ class Service:
             return
         self._loaded_at = time.monotonic()
         flags = self._flags
-        self.completer = Completer(engine, use=flags.use, layers=flags.layers, without=flags.without)
+        self.completer = Completer(
+            engine,
+            use=flags.use,
+            layers=flags.layers,
+            without=flags.without,
+            secrecy=self._secrecy,
+            elsewhere=self._remote is not None,
+        )
+        self._attribution = Attribution(engine.release)
         log.info("loaded %s in %.0f ms", engine.release.folder, (time.monotonic() - start) * 1000)
+        if self._remote is not None:
+            log.info("%s", remote.ready(self._remote))
+            if self._remote.warning is not None:
+                self._warn_once(f"Tabwright: {self._remote.warning}")
         self._prepare(self.texts.all())
         self._index()
         self._look()
@@ -350,15 +405,15 @@ class Service:
 
     async def suggest(
         self, uri: str, spot: Spot, *, invoked: bool, chosen: Chosen | None = None
-    ) -> Answer | None:
-        """The suggestions for a place in an open document, or None."""
+    ) -> Answer | Silence | None:
+        """The suggestions for a place in an open document, or why there are none. None: it was overtaken."""
         place = self.texts.place(uri, spot, chosen)
         if place is None:
-            return None
+            return Silence(reason="there is no such place in an open document")
         self._asked = uri
         self._look()
         if not self.settings.enable or (self.settings.trigger_mode == "invoked" and not invoked):
-            return None
+            return Silence(reason="it is switched off, or only answers who asks")
         asked = time.monotonic()
         others = self.texts.others(uri)
         delay = 0.0 if invoked or place == self._ahead or self._is_known(place) else self._delay(asked)
@@ -376,13 +431,19 @@ class Service:
             )
         except TimeoutError:
             found = Silence(reason=_TOO_LATE)
+        if self._remote is not None:
+            self._look()  # it may have failed, or answer again
         if found is None:
             return None
         after = f"after {(time.monotonic() - asked) * 1000:.0f} ms ({delay * 1000:.0f} waited)"
         if isinstance(found, Silence):
             log.debug("no suggestion %s: %s", after, found.reason)
-            return None
-        hole, results = found
+            return found
+        hole, results, matches = found
+        index = None if self.settings.attribution == "off" else self._attribution
+        if index is not None and not index.prepared:
+            index.prepared = True  # one errand is enough, also while it waits for its turn
+            self._turns.errand(index.prepare)  # it would have kept the first answer
         for result in results:
             log.debug("suggestion %s: %d tokens, %s", after, result.tokens, result.stop_reason)
             for sentence in explained(result):
@@ -391,7 +452,9 @@ class Service:
         if self.signals is not None:
             self.signals.shown(uri, place, chosen, results, invoked=invoked, asked=asked, waited=delay)
         document = self.texts.get(uri)
-        return None if document is None else Answer(document=document, hole=hole, suggestions=tuple(results))
+        if document is None:
+            return None
+        return Answer(document=document, hole=hole, suggestions=tuple(results), matches=tuple(matches))
 
     def _is_known(self, place: Place) -> bool:
         """Whether the person is typing along with a suggestion: the rest of it costs nothing, and to wait
@@ -415,7 +478,7 @@ class Service:
         invoked: bool,
         asked: float,
         due: float,
-    ) -> tuple[Hole, Sequence[Suggestion]] | Silence:
+    ) -> tuple[Hole, Sequence[Suggestion], Sequence[Matches]] | Silence:
         """On the worker thread. No error of one suggestion ends the server."""
         completer = self.completer
         if completer is None:
@@ -431,12 +494,23 @@ class Service:
                 several = completer.complete_several(
                     hole, request, self.settings.candidates, files=files, project=self._project
                 )
-                return several if isinstance(several, Silence) else (hole, several)
+                return several if isinstance(several, Silence) else self._attributed(hole, several)
             result = completer.complete(hole, request, files=files, project=self._project)
+            return result if isinstance(result, Silence) else self._attributed(hole, [result])
+        except TabwrightError as error:
+            return Silence(reason=str(error))
         except Exception as error:
             log.exception("a suggestion failed")
             return Silence(reason=f"an error: {error}")
-        return result if isinstance(result, Silence) else (hole, [result])
+
+    def _attributed(
+        self, hole: Hole, results: Sequence[Suggestion]
+    ) -> tuple[Hole, Sequence[Suggestion], Sequence[Matches]] | Silence:
+        """What may be shown of some suggestions, and whose it is. On the worker thread."""
+        if self._attribution is None:
+            return hole, results, [()] * len(results)
+        sifted = self._attribution.sift(results, hole, self.settings.attribution)
+        return sifted if isinstance(sifted, Silence) else (hole, *sifted)
 
     def _request(
         self,
@@ -471,7 +545,8 @@ class Service:
         release = completer.engine.release
         language = context.language_of(place.document)
         asked = language in release.languages and language not in request.disabled
-        files = context.files_beside(place.document, others, self.folders) if asked else []
+        beside = context.files_beside(place.document, others, self.folders) if asked else []
+        files = [replace(file, text=self._secrecy.of_open(file.text)) for file in beside]
         shown = asked and release.neighbours
         hole = context.hole_between(
             place.document,
@@ -534,4 +609,8 @@ class Service:
         """Wait, after `close`, for the worker to end its step; whether it has."""
         if self.signals is not None:
             self.signals.join(seconds)
-        return self._turns.join(seconds)
+        if not self._turns.join(seconds):
+            return False
+        if self._remote is not None:
+            self._remote.close()
+        return True

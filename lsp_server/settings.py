@@ -13,10 +13,19 @@ from typing import Literal
 
 TriggerMode = Literal["automatic", "invoked"]
 LogLevel = Literal["error", "warning", "info", "debug"]
+AttributionMode = Literal["mark", "block", "off"]
+Engine = Literal["local", "openai"]
+FIM_FAMILIES = (
+    "auto", "tabwright", "qwen", "starcoder", "starcoder2", "codellama", "deepseek", "codestral", "granite",
+    "granite-code", "codegemma", "suffix",
+)  # fmt: skip
 
 SECTION = "tabwright"
 # The user's and the machine's: a workspace must not choose what is loaded or kept, so these count at start.
-AT_START = ("model", "threads", "signals", "signals_text")
+AT_START = (
+    "model", "threads", "signals", "signals_text",
+    "engine", "engine_url", "engine_model", "engine_fim", "engine_context",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +45,16 @@ class Settings:
     candidates: int = 3  # how many, for who asks
     languages: Mapping[str, bool] = field(default_factory=dict)
     threads: int = 0  # 0: cores - 1
+    attribution: AttributionMode = "mark"  # of suggestions that stand in the training corpus (attribution.py)
     index_project: bool = True  # read the workspace's files for what they repeat
     model: str = ""  # a folder; empty: the model that ships
     signals: bool = False  # keep what became of suggestions, in a file of this user's (signals/keeper.py)
     signals_text: bool = False  # and with it their text
+    engine: Engine = "local"  # openai: a server with OpenAI's completions API, at the address below
+    engine_url: str = ""
+    engine_model: str = ""  # empty: the server's only one
+    engine_fim: str = "auto"  # how it was taught to fill in (model/serving/remote/families.py)
+    engine_context: int = 2048  # tokens of ours: prompt and answer together
     log_level: LogLevel = "info"
 
 
@@ -135,17 +150,24 @@ _ALLOWED: dict[str, tuple[str, Callable[[object], bool]]] = {
     "candidates": _integer(1, 5),
     "languages": ("an object of language ids with true or false", _switches),
     "threads": _integer(0, 64),
+    "attribution": _one_of("mark", "block", "off"),
     "index_project": _SWITCH,
     "model": ("a path, or empty for the model that ships", lambda value: isinstance(value, str)),
     "signals": _SWITCH,
     "signals_text": _SWITCH,
+    "engine": _one_of("local", "openai"),
+    "engine_url": ("an address, or empty", lambda value: isinstance(value, str)),
+    "engine_model": ("the name of a model, or empty", lambda value: isinstance(value, str)),
+    "engine_fim": _one_of(*FIM_FAMILIES),
+    "engine_context": _integer(256, 32_768),
     "log_level": _one_of("error", "warning", "info", "debug"),
 }
 
 
-def _camel(name: str) -> str:
+def key_of(name: str) -> str:
+    """What a field is called in JSON."""
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)
 
 
-_KNOWN = {_camel(entry.name): (entry.name, *_ALLOWED[entry.name]) for entry in fields(Settings)}
+_KNOWN = {key_of(entry.name): (entry.name, *_ALLOWED[entry.name]) for entry in fields(Settings)}

@@ -2,10 +2,10 @@
 
 One background thread looks for them, reads them and gives them to a `Project` and to `Nearby`. It works for
 a quarter of the time at most, and in the workspace it only reads: nothing is written, run or sent, git
-included. With a `Shelf` the project is kept in the user's cache folder, so that at the next start only what
-has changed is encoded and sorted. What is left out is counted by `Reason`. `.gitignore` files count as they
-do for git, whether or not a file is tracked, and so does `.git/info/exclude`; `.tabwrightignore`, of the
-same syntax, overrules both.
+included. What is read is given on without its secrets. With a `Shelf` the project is kept in the user's cache
+folder, so that at the next start only what has changed is encoded and sorted. What is left out is counted by
+`Reason`. `.gitignore` files count as they do for git, whether or not a file is tracked, and so does
+`.git/info/exclude`; `.tabwrightignore`, of the same syntax, overrules both.
 
 Not here: what the files are good for (model/serving/memory.py), which of them are open and excluded there
 (context.py), when the editor says that one changed (server.py).
@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from lsp_server import context
-from model import plain_files, syntax
+from model import plain_files, secrets, syntax
 from model.ignored import IGNORE_FILES, Rules, is_environment, is_skipped
 from model.plain_files import Stamp
 
@@ -114,8 +114,11 @@ class Workspace:
         *,
         nearby: Nearby | None = None,
         shelf: Shelf | None = None,
+        hide: Callable[[str], str] = secrets.hidden,
     ) -> None:
+        """`hide` takes the secrets out of a file's text before anything is given it."""
         self._project = project
+        self._hide = hide
         self._nearby = nearby
         self._shelf = shelf
         self._languages = frozenset(languages)
@@ -354,6 +357,7 @@ class Workspace:
                 return None
             name.encode()
             text, reason = _text(path, stamp)
+            text = self._hide(text)
             if known and reason is None:
                 self._put_near(name, text)
                 return None
@@ -479,7 +483,7 @@ def read_source_files(folder: str, languages: Collection[str]) -> Iterator[tuple
         except (OSError, UnicodeError):
             continue
         if reason is None:
-            yield context.relative_path(path, [folder]), text
+            yield context.relative_path(path, [folder]), secrets.hidden(text)
 
 
 def judged(path: str, folder: str) -> Reason | None:

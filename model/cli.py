@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from model.serving.card import About
 
 app = typer.Typer(no_args_is_help=True, help="Work on an exported model.")
 
@@ -45,6 +49,81 @@ def fit_memory(
         f"{facts['nats_per_token_model']:.3f} nats a token by the model alone, "
         f"{facts['nats_per_token_both']:.3f} with the memory, on the tokens fitted"
     )
+
+
+@app.command("show")
+def show(
+    folder: Annotated[
+        Path | None, typer.Argument(help="Model folder; the model that ships when not given.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
+    card: Annotated[bool, typer.Option("--card", help="Print the model's card instead.")] = False,
+) -> None:
+    """Say what a model is: its licence, its checksums as they are now, what it learnt from.
+
+    Exit code 1 for a folder that is not whole.
+
+    Example: tabwright model show runs/model
+    """
+    import json
+
+    from model.errors import ModelError
+    from model.serving.card import CARD, describe, read_card
+    from model.serving.release import default_folder
+
+    place = folder or default_folder()
+    if card:
+        text = read_card(place)
+        if text is None:
+            raise ModelError(
+                f"there is no {place / CARD} to show; leave out --card to see what meta.json says"
+            )
+        _print(text.rstrip("\n").split("\n"))
+        return
+    about = describe(place)
+    if as_json:
+        typer.echo(json.dumps(about.as_json(), indent=1))
+    elif about.name is not None:
+        _print(f"{label:<13}{value}" for label, value in _rows(about))
+    if about.problem is not None:
+        raise ModelError(about.problem)
+
+
+def _rows(about: About) -> Iterator[tuple[str, str]]:
+    """Label and value of each line of `model show`."""
+    megabytes = f"{(about.parameters or 0) / 1e6:,.1f} M parameters"
+    yield "model", f"{about.name}, {megabytes}, {about.variant}, for {', '.join(about.languages)}"
+    yield "licence", about.license or "not stated; whoever made the model says it"
+    if about.corpus_licenses:
+        yield "learnt from", f"code under {', '.join(map(str, about.corpus_licenses))}"
+    corpus = about.corpus or {}
+    if "manifest" in corpus:
+        yield "corpus", f"{corpus['manifest']}, sha256 {corpus.get('manifest_sha256', 'unknown')}"
+    yield "window", f"{about.window} tokens, prompt and completion together"
+    for key in ("top1_agreement", "perplexity_loss"):
+        value = (about.parity or {}).get(key)
+        if isinstance(value, float):
+            yield "parity", f"{key.replace('_', ' ')} {value:.2%}, against the network that it was made from"
+    yield (
+        "confidence",
+        "fitted to this model" if about.confidence else "not fitted: every suggestion is shown",
+    )
+    yield "memory", "fitted to this model" if about.memory else "not fitted: the model writes alone"
+    for name, checksum in about.sha256.items():
+        yield "sha256", f"{checksum or 'it cannot be read':<64}  {name}"
+    yield "card", about.card or "none"
+    yield "folder", about.folder
+
+
+def _print(lines: Iterable[str]) -> None:
+    """Text out of files of others: whatever a terminal would act on is left out."""
+    import io
+    import sys
+
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a pipe on Windows is cp1252, which lacks most
+    for line in lines:
+        typer.echo("".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in line))
 
 
 def train(
@@ -167,18 +246,22 @@ def export(
     from rich.table import Table
 
     from model.errors import ConfigError
-    from model.export.checkpoint import read_architecture
+    from model.export.checkpoint import CONFIG, read_architecture
     from model.export.foreign import adopt, rows_of_text
     from model.export.variants import as_rows
     from model.export.write import TRAINING
     from model.export.write import export as write
+    from model.serving.tokenizer_check import refuse_unservable
     from model.shards import read_shard, shard_name
     from model.tokenizer import Tokenizer
 
     console = Console()
     if to != "onnx":
         from model.export.convert import convert
+        from model.serving.release import META, read_network, read_release
 
+        if (checkpoint / META).is_file() and not (checkpoint / CONFIG).is_file():
+            read_network(read_release(checkpoint))  # the library that reads it here would follow it anywhere
         convert(checkpoint, out, to=to, name=name, type=type)  # type: ignore[arg-type]  # checked there
         console.print(f"written: {out}", highlight=False)
         return
@@ -205,6 +288,8 @@ def export(
             checkpoint, window=window, order=order, tokens=tokens, served=language or (), license=license
         )
         tokenizer, length = adopted.tokenizer, adopted.training["window"]
+        vocabulary = read_architecture(checkpoint).vocabulary
+        refuse_unservable(tokenizer, checkpoint / "tokenizer.json", vocabulary)
         console.print(f"another's model: prompts are {tokenizer.fim}", highlight=False, markup=False)
     if text:
         both = rows_of_text(text, tokenizer, length=length, count=2 * rows)

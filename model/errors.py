@@ -10,6 +10,11 @@ Bugs of our own are not here: those are `assert`.
 """
 
 
+def plain(said: object) -> str:
+    """What a library says, which may quote a file of others: without what a terminal would act on."""
+    return "".join(one if one.isprintable() else "\ufffd" for one in str(said))
+
+
 class TabwrightError(ValueError):
     """Base of everything that a user did and can mend; the command line prints it without a traceback."""
 

@@ -23,7 +23,7 @@ from typing import Any, Literal, get_args
 import tokenizers
 from tokenizers import Regex, decoders, models, pre_tokenizers, trainers
 
-from model.errors import DataError, ModelError
+from model.errors import DataError, ModelError, plain
 
 QWEN2_REGEX = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
@@ -145,7 +145,7 @@ class Tokenizer:
         try:
             backend = tokenizers.Tokenizer.from_str(text)
         except Exception as error:  # the Rust side raises bare Exception
-            raise ModelError(f"{path} is not a tokenizer: {error}; make its folder again") from error
+            raise ModelError(f"{path} is not a tokenizer: {plain(error)}; make its folder again") from error
         try:
             return cls(backend, fim)
         except ModelError as error:

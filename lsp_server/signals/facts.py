@@ -13,7 +13,7 @@ OUTCOMES: dict[Outcome, str] = {
     "accepted": "taken to its end",
     "partly": "a part of it was taken",
     "typed": "typed by hand, to its end",
-    "rejected": "something else was typed or deleted at its place, or it was dismissed",
+    "rejected": "something else was typed or deleted at its place",
     "left": "somebody went elsewhere, or was shown something else: it says nothing",
     "unseen": "gone before anybody could have judged it",
 }

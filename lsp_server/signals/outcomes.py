@@ -5,6 +5,7 @@ along, or takes it by words, is the same offer. Plain clients tell nothing but e
 command once it was accepted, some before they edit and some after: what an edit puts in says the rest.
 Clients that send what Copilot's server takes (`textDocument/didShowCompletion`,
 `textDocument/didPartiallyAcceptCompletion`) are believed: where they tell what is shown, nothing else was.
+No client tells of Escape: what is typed next says whether it was turned down.
 
 An offer that is decided becomes a `Record`; one of the same id that comes later takes its place. 30 seconds
 and 5 minutes after text was accepted a `Survived` follows, with what stands there then. No timer is needed:
@@ -161,11 +162,6 @@ class Signals:
             if text.startswith(offer.showing.before + item.whole):
                 self._follow(offer, item.whole, now)
             self._tell(offer.record(keep_text=self._keep_text))
-
-    def dismissed(self, uri: str, *, now: float) -> None:
-        """What is shown in a document was turned down."""
-        if (offer := self._open.get(uri)) is not None:
-            self._decide(offer, "rejected", now)
 
     # What happens in documents
 

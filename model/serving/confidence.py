@@ -10,7 +10,8 @@ Complete It!"; Semenkin et al. 2024 on JetBrains' full line completion).
 The weights are fitted to a model by `tabwright eval threshold` and stand in its meta.json. Of a release
 without them nothing is known, and everything is shown.
 
-Pure. Not here: what is done with the probability (lsp_server/completer.py), fitting (eval/threshold.py).
+Pure. Not here: what is done with the probability (lsp_server/completer.py), fitting
+(eval/threshold/measure.py).
 """
 
 from __future__ import annotations

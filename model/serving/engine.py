@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from model.errors import ModelError
+from model.errors import ModelError, TabwrightError, plain
 from model.fim import Hole, Prompt, Snippet
 from model.serving.branches import branch
 from model.serving.decoding import Interrupted, decode, read
@@ -29,7 +29,7 @@ from model.serving.memory import LAYERS, Layer, Memory
 from model.serving.placement import open_session
 from model.serving.project import Project
 from model.serving.recall import Copied, Recall
-from model.serving.release import Release, default_folder, read_release
+from model.serving.release import Release, default_folder, read_network, read_release
 from model.serving.sampling import log_probabilities
 from model.serving.session import Session
 from model.serving.speculate import Drafts, PromptLookup
@@ -79,14 +79,24 @@ class Engine:
         Raises ModelError for a folder that is not a whole release, RuntimeMissingError without onnxruntime.
         """
         release = read_release(folder or default_folder())
-        tokenizer = Tokenizer.load(release.tokenizer, release.fim)
-        session = open_session(release, threads=threads)
+        network = read_network(release)
+        if network is None:
+            tokenizer = Tokenizer.load(release.tokenizer, release.fim)
+            session = open_session(release, threads=threads)
+        else:
+            from model.serving.tokenizer_check import load_tokenizer  # late: not for the one that ships
+
+            tokenizer = load_tokenizer(release.tokenizer, release.fim, network.vocabulary)
+            session = _proven(release, threads)
         if tokenizer.size > session.vocabulary:
             raise ModelError(
                 f"{release.tokenizer} has {tokenizer.size} tokens, but {release.graph} knows "
                 f"{session.vocabulary}; export the model again"
             )
-        return cls(release, tokenizer, session)
+        try:
+            return cls(release, tokenizer, session)
+        except ModelError as error:
+            raise ModelError(f"{release.tokenizer}: {error}") from error
 
     def remember(
         self,
@@ -108,6 +118,9 @@ class Engine:
     def prepare(self, text: str) -> None:
         """Encode a text that memories will hold, so that the first request with it need not."""
         self.encoder.encode_standing(text)
+
+    def close(self) -> None:
+        """Nothing: no connection, no file and no thread of its own is open."""
 
     def forget(self) -> None:
         """Answer the next request as if it were the first.
@@ -308,6 +321,23 @@ class Engine:
             yield
         finally:
             self._turn.release()
+
+
+def _proven(release: Release, threads: int) -> Session:
+    """The session of a folder that somebody else may have made, after a step that gave numbers."""
+    why = "what it computes is no numbers"
+    try:
+        session = open_session(release, threads=threads)
+        logits, _ = session.step([0, 0])
+        sound = bool(np.isfinite(logits).all())
+        session.rewind(0)
+    except TabwrightError:
+        raise
+    except Exception as error:  # onnxruntime's exceptions share no base but this
+        sound, why = False, plain(str(error).strip().partition("\n")[0])
+    if not sound:
+        raise ModelError(f"{release.graph} cannot be run ({why}); install or export the model again")
+    return session
 
 
 def _completion(writer: Writer, reason: StopReason, *, steps: int, reused: int, prompt: Prompt) -> Completion:

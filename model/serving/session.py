@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from model.errors import ModelError
+from model.errors import ModelError, plain
 from model.serving.kv_cache import MOST_MEMORIES, KVCache, Memory
 from model.serving.runtime import default_threads, load_onnxruntime
 
@@ -234,7 +234,7 @@ def _load(runtime: Any, path: Path, threads: int, *, spin: bool, device: str) ->
             str(path), options, providers=[*providers, "CPUExecutionProvider"], enable_fallback=0
         )
     except Exception as error:  # onnxruntime's exceptions share no base but this
-        reason = str(error).strip().partition("\n")[0]
+        reason = plain(str(error).strip().partition("\n")[0])
         raise ModelError(
             f"{path} cannot be loaded as a model ({reason}); install or export the model again"
         ) from error

@@ -30,9 +30,10 @@ from model.plain_files import Stamp
 from model.serving.project import Segment
 from model.serving.suffix_array import SuffixArray, Tokens
 
-_FORMAT = 1
+_FORMAT = 2
 _MOST_BYTES = 200_000_000  # of all files together; those not written for the longest go
-_ENDING, _PARTIAL = ".index", ".partial"
+_ENDING, _PARTIAL = ".index2", ".partial"
+_OLD_ENDING = ".index"  # format 1 held secrets as they stood
 # What reading a damaged archive raises, flags of its members turned over included.
 _BROKEN = (
     OSError, ValueError, KeyError, TypeError, EOFError, AttributeError, OverflowError, MemoryError,
@@ -139,14 +140,15 @@ class Shelf:
         )
 
     def _make_room(self, kept: Path) -> None:
-        """Delete the oldest indexes as long as all are too large together, and what a kill left behind."""
+        """Delete the oldest indexes while all are too large together, and what a kill or format 1 left."""
         with contextlib.suppress(OSError):
             found = []
             for path in self._folder.iterdir():
                 info = path.stat()
                 if path.suffix == _ENDING and path != kept:
                     found.append((info.st_mtime, info.st_size, path))
-                elif path.suffix == _PARTIAL and info.st_mtime < time.time() - _ABANDONED:
+                abandoned = path.suffix == _PARTIAL and info.st_mtime < time.time() - _ABANDONED
+                if abandoned or path.suffix == _OLD_ENDING:
                     path.unlink(missing_ok=True)
             room = _MOST_BYTES - kept.stat().st_size
             for _, size, path in sorted(found, reverse=True):

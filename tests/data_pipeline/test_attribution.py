@@ -74,7 +74,36 @@ def test_a_project_may_come_in_several_parts(tmp_path: Path, make_document: Make
     ]
     counts = writing.write(tmp_path / "index", [writing.fingerprints([d]) for d in documents])
     assert counts["common"] == 0
-    assert _origins(AttributionIndex.load(tmp_path / "index"), shared) == [("one", "0.py")]
+    # At its end a later document may have a hash that the first has not: there they go on differently.
+    assert _origins(AttributionIndex.load(tmp_path / "index"), shared)[0] == ("one", "0.py")
+
+
+def test_the_checksum_of_the_corpus_is_that_of_all_documents(
+    tmp_path: Path, documents: list[Document], make_document: MakeDocument
+) -> None:
+    """A model and its index are told to belong together by it."""
+
+    def checksum(documents: list[Document]) -> str:
+        writing.write(tmp_path / "index", [writing.fingerprints(documents)])
+        return AttributionIndex.load(tmp_path / "index").corpus
+
+    first = checksum(documents)
+    other = make_document(documents[-1].text + "# said\n", id=documents[-1].id, path="6.py", repo="five")
+    assert checksum(documents) == first
+    assert checksum(documents[:-1]) != first
+    # A remark has no hash; it is another corpus all the same.
+    assert checksum([*documents[:-1], other]) != first
+
+
+def test_buckets_that_would_overflow_are_divided() -> None:
+    """Forty hashes alike in their first bits: a count has room for fifteen."""
+    marks = np.arange(40, dtype=np.uint64) << np.uint64(50)
+    counts, remainders = writing._buckets(marks, 60, Path("index"))
+    spread = np.stack((counts & 15, counts >> 4), axis=-1).ravel()
+    assert spread.max() <= 15
+    assert spread.sum() == len(remainders) == 40
+    with pytest.raises(DataError, match="one index cannot hold the 40 hashes"):
+        writing._buckets(marks >> np.uint64(50), 60, Path("index"))
 
 
 def test_only_what_is_kept_is_indexed(tmp_path: Path, documents: list[Document]) -> None:
@@ -164,10 +193,12 @@ def test_more_documents_than_two_bytes_tell_apart(tmp_path: Path) -> None:
     part = writing.Fingerprints(
         ids=tuple(map(str, range(count))),
         origins=tuple(Origin(project="p", path=f"{i}.py", license="MIT") for i in range(count)),
+        digests=(b"",) * count,
         sizes=(1,) * count,
         hashes=hashes,
         owners=np.arange(count, dtype=np.uint32),
     )
     writing.write(tmp_path / "index", [part])
     index = AttributionIndex.load(tmp_path / "index")
-    assert (index._owners_of(hashes) == np.arange(count)).all()
+    # What is kept of two hashes may be the same, once among so many.
+    assert (index._owners_of(hashes) != np.arange(count)).sum() <= 6

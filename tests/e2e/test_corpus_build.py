@@ -179,6 +179,7 @@ _ON_RAY = """
 import os, sys, threading, time, warnings
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"  # all on loopback
+os.environ["RAY_raylet_start_wait_time_s"] = "120"  # a node of a busy machine takes longer than 30
 warnings.simplefilter("ignore")
 import ray
 from ray.cluster_utils import Cluster

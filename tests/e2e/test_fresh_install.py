@@ -72,6 +72,15 @@ def test_it_completes_code_with_the_model_it_brings(python: Path, tmp_path: Path
     assert "text" in json.loads(done.stdout)
 
 
+def test_its_doctor_finds_model_and_runtime_in_order(python: Path, tmp_path: Path) -> None:
+    """The model's files came through the package with their checksums."""
+    done = subprocess.run(
+        [python, "-I", "-m", "tabwright", "doctor"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    said = {line.split()[1].rstrip(":"): line.split()[0] for line in done.stdout.splitlines() if ": " in line}
+    assert {said[name] for name in ("runtime", "model", "loading", "completion")} == {"ok"}
+
+
 async def test_its_server_serves_a_completion(python: Path, tmp_path: Path) -> None:
     text = "def total(prices):\n    result = 0\n    for price in prices:\n        result += "
     async with Editor(tmp_path, command=[str(python), "-I", "-m", "lsp_server", "--stdio"]) as editor:

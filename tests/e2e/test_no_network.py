@@ -84,7 +84,9 @@ async def test_a_whole_session_opens_no_internet_socket(tmp_path: Path) -> None:
         typed = await Session(editor, piece, Typist(interval=0.05, thought=0.4)).type()
         assert any(one.text for one in typed.asked)
         at = len(head) + len("        total = ")
-        assert await editor.ask("order.py", at, invoked=True).answer is not None
+        answer = await editor.ask("order.py", at, invoked=True).answer
+        assert answer is not None
+        assert answer.items
         editor.configure({"tabwright": {"indexProject": False, "showAbove": 50}})
         await editor.suggest("order.py", at)
         await asyncio.sleep(0.2)

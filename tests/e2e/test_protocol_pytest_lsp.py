@@ -102,8 +102,6 @@ class Client(LanguageClient):
     def __init__(self) -> None:
         super().__init__(protocol_cls=Protocol, converter_factory=converter)
         register_lsp_features(self, DEFAULT_CLIENT_FEATURES | {types.WINDOW_LOG_MESSAGE: keep_log_line})
-        self.states: list[str] = []
-        self.feature("tabwright/status")(lambda params: self.states.append(params.state))
         self.registered: list[types.Registration] = []
         self.feature(types.CLIENT_REGISTER_CAPABILITY)(
             lambda params: self.registered.extend(params.registrations)
@@ -209,7 +207,7 @@ class Client(LanguageClient):
         invoked: bool = False,
         selected: types.SelectedCompletionInfo | None = None,
         number: str | None = None,
-    ) -> asyncio.Future[list[types.InlineCompletionItem] | None]:
+    ) -> asyncio.Future[types.InlineCompletionList | None]:
         """Ask for ghost text, without waiting."""
         kinds = types.InlineCompletionTriggerKind
         params = types.InlineCompletionParams(
@@ -224,8 +222,10 @@ class Client(LanguageClient):
 
     async def ghost_text(
         self, uri: str, place: types.Position, **how: Any
-    ) -> list[types.InlineCompletionItem] | None:
-        return await asyncio.wait_for(self.ask(uri, place, **how), PATIENCE)
+    ) -> list[types.InlineCompletionItem]:
+        answer = await asyncio.wait_for(self.ask(uri, place, **how), PATIENCE)
+        assert answer is not None, "the request was overtaken"
+        return list(answer.items)
 
     async def menu(self, uri: str, place: types.Position) -> types.CompletionItem:
         """The one menu entry."""
@@ -245,7 +245,6 @@ class Client(LanguageClient):
         start = types.Position(place.line, place.character - self.columns(word))
         if self.kind.has_ghost_text:
             items = await self.ghost_text(uri, place)
-            assert items is not None
             assert items[0].range == types.Range(place, place)
             return word + str(items[0].insert_text)
         edit = (await self.menu(uri, place)).text_edit
@@ -404,7 +403,9 @@ async def test_columns_are_counted_as_was_agreed(editor: Client) -> None:
     line = 'name = "😀é𝒳"; fourth = '
     uri, place = editor.open(f"{CALLS}{line}shipping_cost(par|\n")
     assert await editor.text_at(uri, place, "par") == "parcel, carrier, country)"
-    # An edit behind those characters: what is typed goes where it was typed.
+    # An edit behind those characters: what is typed goes where it was typed. In another document, because
+    # what is typed over counts as turned down once it has been visible for long, as on a busy machine.
+    uri, place = editor.open(f"{CALLS}{line}shipping_cost(par|\n")
     start = types.Position(place.line, editor.columns(line))
     editor.edit(uri, types.Range(start, place), "ship")
     place = types.Position(start.line, start.character + 4)
@@ -450,8 +451,6 @@ async def test_nobody_asked_one_item_and_who_asks_gets_several(session: Client) 
     )
     automatic = await session.ghost_text(uri, place)
     invoked = await session.ghost_text(uri, place, invoked=True)
-    assert automatic is not None
-    assert invoked is not None
     assert len(automatic) == 1
     assert 1 < len(invoked) <= 3
     assert len({item.insert_text for item in invoked}) == len(invoked)
@@ -472,7 +471,6 @@ async def test_a_suggestion_goes_on_from_the_selected_menu_entry(session: Client
     selected = types.SelectedCompletionInfo(range=where, text="shipping_cost")
     for invoked in (False, True):
         items = await session.ghost_text(uri, place, selected=selected, invoked=invoked)
-        assert items is not None
         assert items[0].insert_text == CALL
         assert all(item.range == where for item in items)
         assert all(str(item.insert_text).startswith("shipping_cost") for item in items)
@@ -483,7 +481,6 @@ async def test_the_command_of_an_item_may_run_at_any_time(session: Client) -> No
     """Before the edit, after it, twice, once the document is closed. No other command is one."""
     uri, place = session.open(f"{CALLS}fourth = |\n")
     items = await session.ghost_text(uri, place, invoked=True)
-    assert items is not None
     item = items[0]
     assert item.range is not None
     commands = [one.command for one in items if one.command is not None]
@@ -509,13 +506,13 @@ async def test_there_is_nothing_where_there_is_no_place(session: Client) -> None
         types.Position(place.line + 2, 0),
         types.Position(2**31 - 1, 2**31 - 1),
     ]:
-        assert await session.ghost_text(uri, wrong, invoked=True) is None
+        assert await session.ghost_text(uri, wrong, invoked=True) == []
     for unknown in [session.new_uri(), "untitled:Untitled-9", "nonsense", ""]:
-        assert await session.ghost_text(unknown, place, invoked=True) is None
+        assert await session.ghost_text(unknown, place, invoked=True) == []
     pending = session.ask(uri, place)
     session.close(uri)
     assert await asyncio.wait_for(pending, PATIENCE) is None
-    assert await session.ghost_text(uri, place, invoked=True) is None
+    assert await session.ghost_text(uri, place, invoked=True) == []
     assert session.messages == []
 
 
@@ -549,9 +546,11 @@ async def test_every_request_of_a_burst_is_answered_once(session: Client) -> Non
             assert isinstance(result, JsonRpcException)
             assert result.code == CANCELLED
             assert step % 4 in (1, 2), f"{number} was not cancelled"
-        else:
-            assert step % 4 != 1, f"{number} was cancelled before anything else was sent"
-    assert results[-1]
+            continue
+        assert step % 4 != 1, f"{number} was cancelled before anything else was sent"
+        assert isinstance(result, types.InlineCompletionList | None)
+    assert isinstance(results[-1], types.InlineCompletionList)
+    assert results[-1].items
 
 
 # Notebooks
@@ -589,7 +588,7 @@ async def test_a_cell_knows_the_names_of_the_other_cells(session: Client) -> Non
     gone = [types.TextDocumentIdentifier(first)]
     change(types.NotebookCellArrayChange(start=0, delete_count=1), did_close=gone)
     assert "forecast" not in await answer()
-    assert await session.ghost_text(first, types.Position(0, 0)) is None
+    assert await session.ghost_text(first, types.Position(0, 0)) == []
     new = types.NotebookCellArrayChange(start=0, delete_count=0, cells=[cell(third)])
     change(new, did_open=[text(third, "quarterly_backlog = 2\n")])
     assert (await answer()).startswith("backlog")
@@ -598,7 +597,7 @@ async def test_a_cell_knows_the_names_of_the_other_cells(session: Client) -> Non
         cell_text_documents=[types.TextDocumentIdentifier(uri) for uri in (second, third)],
     )
     session.notebook_document_did_close(closed)
-    assert await session.ghost_text(second, types.Position(0, 0)) is None
+    assert await session.ghost_text(second, types.Position(0, 0)) == []
 
 
 # Workspace folders
@@ -744,10 +743,9 @@ async def test_an_editor_that_declares_little_is_asked_for_nothing(fresh: Client
     fresh.workspace_did_change_configuration(types.DidChangeConfigurationParams(settings=None))
     uri, place = fresh.open("second = launch_rocket(|\n")
     items = await fresh.ghost_text(uri, place)
-    assert items is not None
     assert "Laika" in str(items[0].insert_text)
     methods = {message["method"] for message in fresh.protocol.heard if "method" in message}
-    assert methods == {types.WINDOW_LOG_MESSAGE, "tabwright/status"}
+    assert methods == {types.WINDOW_LOG_MESSAGE}  # nor told of what it does not know
     fresh.exit(None)
     assert await fresh.end() == 1
 
@@ -770,7 +768,8 @@ async def test_requests_that_wait_for_the_model_are_cancelled_overtaken_and_answ
     assert isinstance(results[0], JsonRpcException)
     assert results[0].code == CANCELLED
     assert results[1] is None
-    assert results[2]
+    assert isinstance(results[2], types.InlineCompletionList)
+    assert results[2].items
 
     waiting = {"debounceMs": 2000}
     fresh.workspace_did_change_configuration(types.DidChangeConfigurationParams(settings=waiting))
@@ -797,5 +796,4 @@ async def test_a_session_may_end_while_the_model_is_loading(fresh: Client, tmp_p
     await shut_down(fresh)
     with contextlib.suppress(JsonRpcException):  # cancelled
         assert await asked is None
-    assert fresh.states == ["starting"]
     assert len(fresh.answers("asked")) == 1

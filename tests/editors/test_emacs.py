@@ -36,7 +36,7 @@ class Emacs:
 
     def wait_until_ready(self) -> None:
         """The model is loaded."""
-        self.terminal.wait("the model", lambda: "ready" in self.desk.states())
+        self.terminal.wait("the model", self.desk.is_ready)
 
     def saved(self, condition: Callable[[str], bool]) -> str:
         """The file as it is saved, once the condition holds for it."""

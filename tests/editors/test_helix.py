@@ -25,7 +25,7 @@ class Helix:
     def __init__(self, desk: Any, program: Any) -> None:
         self.terminal = desk.open(program, "shop.py")
         self.file = desk.workspace / "shop.py"
-        self.terminal.wait("the model", lambda: "ready" in desk.states())
+        self.terminal.wait("the model", desk.is_ready)
         assert desk.settings_sent() == {"maxLines": 12}
 
     def begin(self) -> None:

@@ -23,6 +23,7 @@ def _fake_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = SimpleNamespace(
         release=SimpleNamespace(languages=("python",), window=512, neighbours=False, confidence=None),
         tokenizer=None,
+        close=lambda: None,
         generate=lambda prompt, **how: SimpleNamespace(
             text=prompt.prefix.partition("# ")[2].partition("\n")[0],
             stop_reason="end_of_text",
@@ -59,6 +60,7 @@ def test_the_ghost_text_alone_or_as_json(file: Path) -> None:
         "tokens": 3,
         "stop_reason": "end_of_text",
         "copied": [],
+        "attribution": [],
     }
 
 
@@ -131,6 +133,7 @@ def test_why_is_told_beside_the_suggestion(
     engine = SimpleNamespace(
         release=SimpleNamespace(languages=("python",), window=512, neighbours=False, confidence=None),
         tokenizer=tokenizer,
+        close=lambda: None,
         generate=lambda prompt, **how: SimpleNamespace(
             text="foo('é')", stop_reason="end_of_text", tokens=3, copied=(), logprobs=()
         ),

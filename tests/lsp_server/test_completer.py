@@ -1,5 +1,6 @@
 """The completer with a fake engine, a fake tokenizer's place being taken by the real rendering's stand-in."""
 
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -357,7 +358,7 @@ def test_a_completer_can_forget_who_was_there() -> None:
     engine = FakeEngine("foo(1)")
     completer = Completer(engine)  # type: ignore[arg-type]
     completer.complete(hole(), Request())
-    completer.rejections.dismissed(0.0)
+    completer.rejections.asked(hole(hole().prefix + "b"), time.monotonic() + 1)
     completer.forget()
     assert isinstance(completer.complete(hole(), Request()), Suggestion)
     assert len(engine.calls) == 2

@@ -29,6 +29,9 @@ class Engine:
     def remember(self, *_: Any, **__: Any) -> None:
         return None
 
+    def close(self) -> None:
+        pass
+
     def new_project(self) -> Project:
         return Project(LineEncoder(TOKENIZER))
 
@@ -61,14 +64,21 @@ def test_where_all_is_well_everything_is_said_and_nothing_advised(workspace: Pat
     assert checks["workspace"].says.endswith("left out: secret 1")
 
 
-def test_a_model_that_is_missing_or_broken_is_a_problem_with_a_way_out(workspace: Path) -> None:
+def test_a_model_that_does_not_load_is_a_problem_with_a_way_out(workspace: Path) -> None:
     def load(folder: Path | None, threads: int) -> Any:
         raise ModelError("the graph is broken; export the model again")
 
-    checks = examined(workspace, load, model=workspace / "none")
-    assert checks["model"].verdict == checks["loading"].verdict == "problem"
+    checks = examined(workspace, load)
+    assert checks["loading"].verdict == "problem"
     assert checks["loading"].advice == "export the model again"
     assert "completion" not in checks
+    assert broken(list(checks.values()))
+
+
+def test_a_model_that_is_missing_is_said_once(workspace: Path) -> None:
+    checks = examined(workspace, model=workspace / "none")
+    assert checks["model"].verdict == "problem"
+    assert "loading" not in checks
     assert broken(list(checks.values()))
 
 

@@ -24,6 +24,7 @@ from model.tokenizer import Tokenizer
 
 PATIENCE = 30
 ASKED, TYPED = {"triggerKind": 1}, {"triggerKind": 2}
+WANTS_STATUS = {"tabwright": {"status": True}}
 TOKENIZER = Tokenizer.load(default_folder() / "tokenizer.json")
 
 
@@ -139,8 +140,13 @@ class Session:
         return "textDocument/inlineCompletion", params
 
     async def ask(self, *place: Any, **more: Any) -> list[str]:
-        items = await self.request(*self.asking(*place, **more))
-        return [item["insertText"] for item in items or []]
+        return [item["insertText"] for item in await self.items(*place, **more)]
+
+    async def items(self, *place: Any, **more: Any) -> list[dict[str, Any]]:
+        answer = await self.request(*self.asking(*place, **more))
+        assert answer is not None, "the request was overtaken"
+        found: list[dict[str, Any]] = answer["items"]
+        return found
 
 
 @asynccontextmanager
@@ -243,6 +249,27 @@ async def test_a_request_is_for_the_text_as_it_was_when_it_came(
         assert client.server.service.texts.get("file:///w/a.py").text == ""  # type: ignore[union-attr]
 
 
+async def test_a_list_of_nothing_says_that_there_is_nothing_and_null_that_it_does_not_matter_any_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """For null Neovim leaves on the screen what is there; a bare [] is an error to lsp-mode."""
+    nothing: dict[str, Any] = {"items": []}
+    uri = "file:///w/a.py"
+    async with session(monkeypatch) as client:
+        client.open(uri, "no idea\ny = \n'''\n")
+        for place in [(1, 4), (99, 0)]:
+            for context in (ASKED, TYPED):
+                assert await client.request(*client.asking(uri, *place, context)) == nothing
+        assert await client.request(*client.asking("file:///w/unknown.py", 0, 0)) == nothing
+        older, newer = client.call(*client.asking(uri, 1, 4)), client.call(*client.asking(uri, 1, 4))
+        client.send(older, newer)
+        assert (await client.answer(older["id"]))["result"] is None
+        assert (await client.answer(newer["id"]))["result"] == nothing
+        off = {"settings": {"tabwright": {"enable": False}}}
+        client.notify("workspace/didChangeConfiguration", off)
+        assert await client.request(*client.asking(uri, 1, 4)) == nothing
+
+
 # Ghost text
 
 
@@ -250,7 +277,7 @@ async def test_who_asks_gets_several_different_items(monkeypatch: pytest.MonkeyP
     async with session(monkeypatch) as client:
         text = "# fake: foo(x)\n# or: bar(y)\nvalue = "
         client.open("file:///w/a.py", text)
-        items = await client.request(*client.asking("file:///w/a.py", 2, 8))
+        items = await client.items("file:///w/a.py", 2, 8)
         assert [item["insertText"] for item in items] == ["foo(x)", "bar(y)"]
         assert len({item["command"]["arguments"][0] for item in items}) == 2
         place = {"line": 2, "character": 8}
@@ -262,15 +289,13 @@ async def test_items_begin_with_what_they_replace(monkeypatch: pytest.MonkeyPatc
     """Editors hide an item that does not: with text behind the cursor, and with a menu entry selected."""
     async with session(monkeypatch) as client:
         client.open("file:///w/a.py", "# fake: foo(x)\nprint(, y)\nval = pri\n")
-        (item,) = await client.request(*client.asking("file:///w/a.py", 1, 6, TYPED))
+        (item,) = await client.items("file:///w/a.py", 1, 6, TYPED)
         place = {"line": 1, "character": 6}
         assert item["range"] == {"start": place, "end": place}  # replaces nothing
         assert item["filterText"] == item["insertText"]
         chosen = {"start": {"line": 2, "character": 6}, "end": {"line": 2, "character": 9}}
         entry = {"range": chosen, "text": "print_"}
-        (item,) = await client.request(
-            *client.asking("file:///w/a.py", 2, 9, TYPED, selectedCompletionInfo=entry)
-        )
+        (item,) = await client.items("file:///w/a.py", 2, 9, TYPED, selectedCompletionInfo=entry)
         assert item["range"] == chosen
         assert item["filterText"] == item["insertText"] == "print_foo(x)"
 
@@ -292,7 +317,7 @@ async def test_what_follows_an_accepted_suggestion_is_computed_before_it_is_aske
     async with session(monkeypatch) as client:
         uri = "file:///w/a.py"
         client.open(uri, "# fake: foo(x)\nvalue = ")
-        (item,) = await client.request(*client.asking(uri, 1, 8, TYPED))
+        (item,) = await client.items(uri, 1, 8, TYPED)
         change = {"range": item["range"], "text": item["insertText"]}
         document = {"uri": uri, "version": 2}
         edit = client.news("textDocument/didChange", {"textDocument": document, "contentChanges": [change]})
@@ -370,7 +395,7 @@ async def test_the_cells_of_a_notebook_are_one_document(monkeypatch: pytest.Monk
             "cellTextDocuments": told,
         }
         client.notify("notebookDocument/didOpen", params)
-        items = await client.request(*client.asking("two", 2, 4, TYPED))
+        items = await client.items("two", 2, 4, TYPED)
         assert [item["insertText"] for item in items] == ["os.sep"]
         assert items[0]["range"]["start"] == {"line": 2, "character": 4}  # the cell's own
         hole = client.engine.holes[-1]
@@ -490,7 +515,7 @@ async def test_configuration_is_asked_for_where_the_editor_wants_that(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     workspace = {"configuration": True, "didChangeConfiguration": {"dynamicRegistration": True}}
-    async with session(monkeypatch, workspace=workspace) as client:
+    async with session(monkeypatch, workspace=workspace, experimental=WANTS_STATUS) as client:
         asked = await client.wait_for(lambda one: one.get("method") == "client/registerCapability")
         (registration,) = asked["params"]["registrations"]
         assert registration["method"] == "workspace/didChangeConfiguration"
@@ -501,6 +526,23 @@ async def test_configuration_is_asked_for_where_the_editor_wants_that(
         client.send({"jsonrpc": "2.0", "id": pull["id"], "result": [{"enable": False}]})
         told = await client.wait_for(lambda one: "switched off" in str(one.get("params")))
         assert told["params"] == {"state": "silent", "message": "suggestions are switched off"}
+
+
+async def test_only_an_editor_that_asks_for_it_is_told_the_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    """lsp-mode opens a window with a warning for a notification that it does not know."""
+    for about, told in [
+        (WANTS_STATUS, True),
+        ({"tabwright": {"status": False}}, False),
+        ({"tabwright": True}, False),
+        (True, False),
+        (None, False),
+    ]:
+        capabilities: dict[str, Any] = {} if about is None else {"experimental": about}
+        async with session(monkeypatch, **capabilities) as client:
+            client.open("file:///w/a.py", "# fake: abc\ny = ")
+            assert await client.ask("file:///w/a.py", 1, 4) == ["abc"]  # it is loaded
+            assert bool(client.of("tabwright/status")) is told
+            assert (await client.request("tabwright/status", None))["state"] == "ready"
 
 
 async def test_an_editor_that_refuses_what_it_offered_is_served(monkeypatch: pytest.MonkeyPatch) -> None:

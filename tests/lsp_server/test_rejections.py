@@ -75,17 +75,15 @@ def test_what_nobody_had_time_to_see_is_not_rejected() -> None:
     assert not rejections.is_rejected(hole("x = "), "foo(1)", 0.2)
 
 
-def test_what_was_dismissed_is_not_shown_again_at_the_same_place() -> None:
+def test_asking_again_at_the_same_place_is_no_rejection() -> None:
     rejections = shown("x = ", "foo(1)")
     rejections.asked(hole("x = "), 1.0)
     assert not rejections.is_rejected(hole("x = "), "foo(1)", 1.0)
-    rejections.dismissed(1.5)
-    assert rejections.is_rejected(hole("x = "), "foo(1)", 2.0)
 
 
 def test_a_rejection_passes() -> None:
     rejections = shown("x = ", "foo(1)")
-    rejections.dismissed(1.0)
+    rejections.asked(hole("x = b"), 1.0)
     assert rejections.is_rejected(hole("x = "), "foo(1)", 15.0)
     assert not rejections.is_rejected(hole("x = "), "foo(1)", LONG)
 
@@ -95,7 +93,7 @@ def test_a_rejection_passes() -> None:
 )
 def test_who_works_elsewhere_has_made_up_their_mind(elsewhere: Hole) -> None:
     rejections = shown("x = ", "foo(1)")
-    rejections.dismissed(1.0)
+    rejections.asked(hole("x = b"), 1.0)
     rejections.asked(elsewhere, 2.0)
     rejections.asked(hole("x = "), 3.0)
     assert not rejections.is_rejected(hole("x = "), "foo(1)", 3.0)
@@ -110,7 +108,7 @@ def test_leaving_a_place_says_nothing_of_what_was_shown_there() -> None:
 
 def test_clear_forgets_all() -> None:
     rejections = shown("x = ", "foo(1)")
-    rejections.dismissed(1.0)
+    rejections.asked(hole("x = b"), 1.0)
     rejections.clear()
     rejections.asked(hole("x = "), 2.0)
     assert not rejections.is_rejected(hole("x = "), "foo(1)", 2.0)

@@ -135,7 +135,7 @@ async def test_a_request_that_waits_its_debounce_costs_nothing(tmp_path: Path) -
         await editor.wait_for_state("ready")
         asked = [editor.ask("a.py", place) for _ in range(5)]
         answers = [await one.answer for one in asked]
-        assert [bool(answer) for answer in answers] == [False] * 4 + [True]
+        assert [bool(answer and answer.items) for answer in answers] == [False] * 4 + [True]
         assert len([line for line in editor.logs if "decoded" in line]) == 1
         editor.replace("a.py", 8, 11, "xyz")
         start = time.monotonic()
@@ -227,7 +227,9 @@ async def test_the_state_once_the_model_is_loaded_is_that_of_the_document_worked
         editor.open("a.py", "# fake: abc\ny = ")
         pending = editor.ask("a.py", 16)
         editor.open("b.md", "# B\n", language="markdown")
-        assert await pending.answer
+        answer = await pending.answer
+        assert answer is not None
+        assert answer.items
         assert [state for state, _ in editor.states] == ["starting", "ready"]
 
 
@@ -255,7 +257,9 @@ async def test_a_selected_menu_entry_is_extended_in_its_range(editor: Editor) ->
     editor.open("a.py", text)
     where = types.Range(types.Position(1, 4), types.Position(1, 7))
     selected = types.SelectedCompletionInfo(range=where, text="print")
-    (item,) = await editor.ask("a.py", place, selected=selected).answer
+    answer = await editor.ask("a.py", place, selected=selected).answer
+    assert isinstance(answer, types.InlineCompletionList)
+    (item,) = answer.items
     assert item.insert_text == "print(x)"
     assert item.range == where
 

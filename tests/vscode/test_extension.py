@@ -23,7 +23,12 @@ ROOT = Path(__file__).parents[2]
 EXTENSION = ROOT / "vscode-extension"
 MANIFEST = json.loads((EXTENSION / "package.json").read_text("utf-8"))
 SETTINGS = MANIFEST["contributes"]["configuration"]["properties"]
-MACHINE_SETTINGS = {  # what decides which program, model or share of the machine is used, and what is kept
+MACHINE_SETTINGS = {  # which program, model, address or share of the machine is used, and what is kept
+    "tabwright.engine",
+    "tabwright.engineContext",
+    "tabwright.engineFim",
+    "tabwright.engineModel",
+    "tabwright.engineUrl",
     "tabwright.model",
     "tabwright.server.command",
     "tabwright.server.python",
@@ -112,6 +117,13 @@ def test_build(npm):
     assert str(ROOT) not in text
 
 
+def test_every_module_is_part_of_the_extension():
+    """One that nothing imports is tested, described, and not there."""
+    sources = {file.stem: file.read_text("utf-8") for file in (EXTENSION / "src").glob("*.ts")}
+    imported = set(re.findall(r'from "\./(\w+)"', "".join(sources.values())))
+    assert set(sources) == imported | {"extension"}
+
+
 def test_package_holds_the_extension_and_nothing_else(package):
     with zipfile.ZipFile(package) as archive:
         assert archive.testzip() is None
@@ -150,6 +162,7 @@ def test_pictures_are_small():
     pictures = [file for file in FILES_OF_MEDIA if file.suffix == ".png" and file.name != "icon.png"]
     assert len(pictures) <= 3
     assert all(file.stat().st_size < 300_000 for file in pictures)
+    assert all(file.stat().st_size < 1_500_000 for file in FILES_OF_MEDIA if file.suffix == ".gif")
 
 
 def test_everything_that_a_walkthrough_names_is_there():
@@ -208,6 +221,17 @@ def test_no_workspace_can_choose_a_program_or_a_model():
     untrusted = MANIFEST["capabilities"]["untrustedWorkspaces"]
     assert untrusted["supported"] == "limited"
     assert set(untrusted["restrictedConfigurations"]) == set(SETTINGS)
+
+
+def test_what_the_server_reads_only_at_its_start_starts_a_new_one():
+    from lsp_server import settings
+
+    source = (EXTENSION / "src" / "settings.ts").read_text("utf-8")
+    listed = re.search(r"SETTINGS_OF_A_START = \[(.*?)\]", source, re.DOTALL)
+    assert listed is not None
+    of_the_server = {key for key in re.findall(r'"([\w.]+)"', listed[1]) if not key.startswith("server.")}
+    assert of_the_server == {settings.key_of(name) for name in settings.AT_START}
+    assert {f"tabwright.{key}" for key in of_the_server} <= MACHINE_SETTINGS
 
 
 def test_readme_lists_every_setting():

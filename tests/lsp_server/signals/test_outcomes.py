@@ -250,12 +250,6 @@ def test_who_goes_elsewhere_says_nothing(editor: Editor, where: str) -> None:
     assert editor.records["id1"].outcome == "left"
 
 
-def test_dismissed_is_rejected(editor: Editor) -> None:
-    editor.now += 1
-    editor.signals.dismissed("a", now=editor.now)
-    assert outcome(editor) == ("rejected", 0)
-
-
 def test_the_same_answer_again_is_one_suggestion(editor: Editor) -> None:
     editor.show(TEXT)
     editor.show(TEXT, "bar(first)", invoked=True)

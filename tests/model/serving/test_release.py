@@ -61,7 +61,7 @@ def test_meta_that_is_not_json(folder, text):
 
 def test_meta_that_is_no_object(folder):
     (folder / "meta.json").write_text("[]", encoding="utf-8")
-    assert "meta.json holds no JSON object" in refusal(folder)
+    assert "meta.json cannot be read as JSON (it holds no JSON object)" in refusal(folder)
 
 
 @pytest.mark.parametrize(
@@ -154,21 +154,23 @@ def test_file_names_stay_inside_the_folder(folder, entry):
     assert f"bad entry '{entry}'" in refusal(folder)
 
 
-def replace_file(folder: Path, name: str, data: bytes) -> None:
-    """Change a file and its checksum, so that only loading can find out."""
-    (folder / name).write_bytes(data)
+def test_a_tokenizer_of_another_model_is_named(folder):
+    """With its own checksum beside it: every token would mean something else to the network."""
     meta = json.loads((folder / "meta.json").read_text("utf-8"))
-    meta["files"][name]["sha256"] = file_sha256(folder / name)
+    (folder / "tokenizer.json").write_bytes((folder / "tokenizer.json").read_bytes() + b"\n")
+    meta["files"]["tokenizer.json"]["sha256"] = file_sha256(folder / "tokenizer.json")
     edit_meta(folder, files=meta["files"])
+    sentence = refusal(folder)
+    assert f"{folder / 'tokenizer.json'} is not the tokenizer that the model was trained with" in sentence
 
 
-def test_corrupt_graph_is_named(folder):
+def test_corrupt_graph_is_named(folder, replace_file):
     replace_file(folder, "model.onnx", b"no graph")
-    with pytest.raises(ModelError, match=r"model\.onnx cannot be loaded as a model .*export the model again"):
+    with pytest.raises(ModelError, match=r"model\.onnx is not a graph that .*export the model again"):
         Engine.load(folder)
 
 
-def test_foreign_graph_is_named(folder):
+def test_foreign_graph_is_named(folder, replace_file):
     """Some other ONNX model: loads, but has none of the inputs that are bound."""
     from onnx import TensorProto, helper
 
@@ -176,23 +178,23 @@ def test_foreign_graph_is_named(folder):
     graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", values[:1], values[1:])
     foreign = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10)
     replace_file(folder, "model.onnx", foreign.SerializeToString())
-    with pytest.raises(ModelError, match=r"model\.onnx is not a graph written by Tabwright"):
+    with pytest.raises(ModelError, match=r"model\.onnx is not a graph that Tabwright writes"):
         Engine.load(folder)
 
 
-def test_corrupt_tokenizer_is_named(folder):
+def test_corrupt_tokenizer_is_named(folder, replace_file):
     replace_file(folder, "tokenizer.json", b"{}")
-    with pytest.raises(ModelError, match=r"tokenizer\.json is not a tokenizer"):
+    with pytest.raises(ModelError, match=r"tokenizer\.json has no list of added tokens"):
         Engine.load(folder)
 
 
-def test_tokenizer_larger_than_the_graph_is_named(folder, source):
+def test_tokenizer_larger_than_the_graph_is_named(folder, source, replace_file):
     """Its last ids would read beyond the embedding."""
     from model.tokenizer import Tokenizer
 
     larger = Tokenizer.train(lambda: iter([source]), vocabulary=700)
     replace_file(folder, "tokenizer.json", larger.to_json().encode())
-    with pytest.raises(ModelError, match=r"tokenizer\.json has 700 tokens, but .*model\.onnx knows 600"):
+    with pytest.raises(ModelError, match=r"tokenizer\.json has 700 tokens, but the network knows 600"):
         Engine.load(folder)
 
 
