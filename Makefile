@@ -10,17 +10,20 @@ EXE :=
 endif
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: run test check lint demo e2e fuzz clean
+.PHONY: run test check lint demo e2e feel fuzz dist clean
 
 run: $(VENV)/.serve
 	$(BIN)/tabwright demo
 
 test: check
 
-# ruff, types, import contracts, then every test; the end-to-end ones run last.
+# ruff, types, import contracts, then every test; the end-to-end ones run last. A process of pytest for each core,
+# which then computes with one thread; a file's tests stay together, for what they share is made once.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+check: export OMP_NUM_THREADS ?= 1
 check: lint
-	$(BIN)/python -m pytest -m "not e2e" -q
-	$(BIN)/python -m pytest -m e2e -q
+	$(PYTEST) -m "not e2e" -q
+	$(PYTEST) -m e2e -q
 
 # A million messages, valid and not, to the server; TABWRIGHT_FUZZ_SEED draws others.
 fuzz: export TABWRIGHT_FUZZ ?= 1000000
@@ -30,13 +33,25 @@ fuzz: $(VENV)/.dev
 # The end-to-end tests with real editors, fetched once into a cache folder; what cannot be had is skipped.
 e2e: $(VENV)/.dev
 	-$(BIN)/python tests/editors/editor_packages.py
+	-$(BIN)/python tests/e2e/llama_server.py
 	$(BIN)/python -m pytest tests/editors tests/e2e -m e2e -q
 	cd vscode-extension && npm ci --ignore-scripts && npm run test:vscode
+
+# From the key to ghost text on the screen of the real Neovim and VS Code; on an idle machine, about ten minutes.
+feel: $(VENV)/.dev
+	-$(BIN)/python tests/editors/editor_packages.py neovim terminal
+	cd vscode-extension && npm ci --ignore-scripts && npm run package
+	$(BIN)/python tests/editors/feel.py
+
+# The last commit as sdist, wheel and .vsix in dist/, with a bill of materials, licences and checksums.
+dist: $(VENV)/.dev
+	$(BIN)/python .ci/release
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy --strict .ci/release
 	$(BIN)/lint-imports --no-cache
 
 $(BIN)/python$(EXE):
@@ -48,7 +63,7 @@ $(VENV)/.serve: pyproject.toml constraints.txt | $(BIN)/python$(EXE)
 	$(BIN)/python -c "open('$(VENV)/.serve', 'w').close()"
 
 $(VENV)/.dev: pyproject.toml constraints.txt | $(BIN)/python$(EXE)
-	$(PIP) install --quiet --constraint constraints.txt --editable ".[cpu,data,hub,ray,train,eval,dev]"
+	$(PIP) install --quiet --constraint constraints.txt --editable ".[cpu,remote,data,hub,ray,train,eval,dev]"
 	$(BIN)/python -c "open('$(VENV)/.dev', 'w').close()"
 
 clean:
