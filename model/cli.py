@@ -99,6 +99,8 @@ def _rows(about: About) -> Iterator[tuple[str, str]]:
     corpus = about.corpus or {}
     if "manifest" in corpus:
         yield "corpus", f"{corpus['manifest']}, sha256 {corpus.get('manifest_sha256', 'unknown')}"
+    if about.began_with:
+        yield "began with", about.began_with
     yield "window", f"{about.window} tokens, prompt and completion together"
     for key in ("top1_agreement", "perplexity_loss"):
         value = (about.parity or {}).get(key)
@@ -145,6 +147,10 @@ def train(
             "last_phase=0.1, fake_quantize=0.05, layers=6. May be given many times.",
         ),
     ] = None,
+    init: Annotated[
+        Path | None,
+        typer.Option(help="Model folder whose weights and shape to begin with, such as model/pretrained."),
+    ] = None,
     parallel: Annotated[
         str, typer.Option(help="How torchrun's processes share the work: ddp (copies) or fsdp (shards).")
     ] = "none",
@@ -157,6 +163,9 @@ def train(
     Example: tabwright train --data runs/corpus/shards --out runs/train --preset cpu --steps 3000
 
     With a recipe: tabwright train --set ema=0.998 --set last_phase=0.15 --set end_weight=2
+
+    Your own code, on top of the model that ships: tabwright train --data runs/mine/shards --out runs/mine
+    --init model/pretrained --steps 200 --rate 0.2
 
     On other shards: tabwright train --data runs/corpus2/shards --out runs/train --new-data
 
@@ -174,7 +183,10 @@ def train(
     config = named(preset, steps)
     if not 0 < rate <= 100:
         raise ConfigError(f"--rate {rate} is out of range; use a factor above 0, such as 0.5")
-    config = with_settings(config, settings or [])
+    changed = with_settings(config, settings or [])
+    if init is not None and changed.shape != config.shape:
+        raise ConfigError(f"the shape is that of {init}; leave out either --init or what --set says of it")
+    config = changed
     if optimizer is not None:
         config = replace(config, optimizer=optimizer)  # type: ignore[arg-type]  # checked there
     config = replace(config, muon_lr=config.muon_lr * rate, adamw_lr=config.adamw_lr * rate)
@@ -183,7 +195,12 @@ def train(
 
     from model.training.loop import train as run
 
-    run(config, data, out, new_data=new_data, parallel=parallel)
+    start = None
+    if init is not None:
+        from model.export.master import read_start
+
+        start = read_start(init)
+    run(config, data, out, new_data=new_data, start=start, parallel=parallel)
 
 
 def _needs_extra(*more: str) -> None:

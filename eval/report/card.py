@@ -92,6 +92,7 @@ def write(
         dropped=sorted(corpus["dropped"].items(), key=lambda item: -item[1]["documents"]),
         redactions=sum(corpus["redactions"].values()),
         earlier=_earlier(meta),
+        began_with=_began_with(meta),
         hours=seconds / 3600 if seconds else None,
         kilowatt_hours=seconds / 3600 * watts / 1000 if seconds else None,
         watts=f"{watts:g}",
@@ -193,6 +194,17 @@ def _earlier(meta: Mapping[str, Any]) -> str:
             f"{count} of them up to step {stage['until_step']:,} (manifest {corpus['manifest_sha256'][:12]})"
         )
     return "; ".join(builds)
+
+
+def _began_with(meta: Mapping[str, Any]) -> str:
+    """The model whose weights the run began with, and how much that had read."""
+    base = meta.get("began_with")
+    if base is None:
+        return ""
+    said = f"{base['name']} (checksum {base['checksum'][:12]})"
+    if "tokens_seen" in base:
+        said += f", which had read {base['tokens_seen'] / 1e6:,.1f} million tokens"
+    return said
 
 
 def _variants(heldout: Result) -> list[str]:

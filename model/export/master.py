@@ -4,12 +4,14 @@ A quantised matrix comes back as the numbers that the graph multiplies by, so no
 network made of them is the released one. (An int8 variant's `up` and `down` may differ from the checkpoint's
 by powers of two that cancel out, smooth.py.)
 
+A training run may begin with them, where the network is one that Tabwright trains.
+
 Not here: writing them in another format (hf.py, gguf.py).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,9 @@ from onnx import numpy_helper
 from model.errors import ModelError
 from model.export.checkpoint import Architecture, Array, Weights, expected_shapes
 from model.export.quantize import from_blocks, from_rows
-from model.serving.release import META, read_release
+from model.serving.release import META, file_sha256, read_meta, read_release
+from model.training.config import Shape
+from model.training.start import Start
 
 
 def read_master(folder: Path) -> tuple[Architecture, Weights]:
@@ -47,6 +51,45 @@ def read_master(folder: Path) -> tuple[Architecture, Weights]:
                 "export the model again"
             )
     return architecture, weights
+
+
+def read_start(folder: Path) -> Start:
+    """A release as the start of a training run, with what its meta.json says of what it has read.
+
+    Raises ModelError as `read_master` does, and for a network that Tabwright does not train.
+    """
+    release = read_release(folder)
+    architecture, weights = read_master(folder)
+    a = architecture
+    ours = Architecture(
+        model_type="llama", hidden=a.hidden, layers=a.layers, heads=a.heads, kv_heads=a.kv_heads,
+        head_dim=a.head_dim, mlp=a.mlp, vocabulary=a.vocabulary, positions=a.positions, rope_theta=10_000.0,
+        epsilon=1e-5, tied=True,
+    )  # fmt: skip
+    if strange := sorted(name for name, value in asdict(a).items() if value != getattr(ours, name)):
+        raise ModelError(
+            f"{folder} is a network that Tabwright does not train (it differs in {', '.join(strange)}); "
+            "begin with a model of `tabwright train`"
+        )
+    meta = read_meta(folder)
+    facts: dict[str, Any] = {
+        "name": release.name,
+        "checksum": file_sha256(folder / META),
+        "corpus": {**release.corpus, "licenses": release.licenses},
+        **{key: meta[key] for key in ("tokens_seen", "flops", "recipe", "began_with") if key in meta},
+    }
+    shape = Shape(
+        width=a.hidden, layers=a.layers, heads=a.heads, kv_heads=a.kv_heads, feed_forward=a.mlp,
+        head_dim=a.head_dim,
+    )  # fmt: skip
+    return Start(
+        folder=folder,
+        shape=shape,
+        positions=a.positions,
+        tokenizer_sha256=release.tokenizer_sha256,
+        weights=weights,
+        facts=facts,
+    )
 
 
 def _architecture(values: dict[str, Any], path: Path) -> Architecture:

@@ -44,7 +44,7 @@ _CARRIED = (
     "flops", "hardware", "split", "validation",
 )  # fmt: skip
 # The same, where training.json has them: models of others do not.
-_CARRIED_IF_KNOWN = ("weights", "seconds", "model_flop_utilization", "rollbacks")
+_CARRIED_IF_KNOWN = ("weights", "seconds", "model_flop_utilization", "rollbacks", "began_with")
 
 
 def export(

@@ -34,6 +34,7 @@ class About:
 
     `sha256` is of each file as it lies there now: the listed ones, meta.json and the card; None where a file
     cannot be read. `license` is the model's own, `corpus_licenses` are those of the code that it learnt from.
+    `began_with` is the model whose weights its training began with, as meta.json tells of it.
     `card` is where the card lies. `confidence` and `memory` are the records of what was fitted.
     """
 
@@ -45,6 +46,7 @@ class About:
     card: str | None = None
     corpus: dict[str, Any] | None = None
     corpus_licenses: Any = None
+    began_with: str | None = None
     languages: tuple[str, ...] = ()
     parameters: int | None = None
     window: int | None = None
@@ -88,6 +90,7 @@ def describe(folder: Path) -> About:
         card=str(card) if card else None,
         corpus=meta["corpus"],
         corpus_licenses=None if adopted else meta["licenses"],
+        began_with=_began_with(meta.get("began_with")),
         languages=tuple(meta["languages"]),
         parameters=meta["parameters"],
         window=meta["window"],
@@ -96,6 +99,13 @@ def describe(folder: Path) -> About:
         confidence=meta.get("confidence_fit"),
         memory=meta.get("memory_fit"),
     )
+
+
+def _began_with(told: object) -> str | None:
+    if not isinstance(told, dict) or not isinstance(name := told.get("name"), str):
+        return None
+    checksum = told.get("checksum")
+    return f"{name}, sha256 {checksum}" if isinstance(checksum, str) else name
 
 
 def _checksum(folder: Path, name: str) -> str | None:

@@ -14,6 +14,7 @@ from typing import Any
 from model.errors import DataError
 from model.training import spikes
 from model.training.config import TrainConfig, continued, from_json
+from model.training.start import Start
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +25,7 @@ class Course:
     skips: spikes.Skips = ()  # by the number of the step after `first_step`
     rollbacks: tuple[dict[str, Any], ...] = ()  # times that the loss rose and the run went back
     earlier: tuple[dict[str, Any], ...] = ()  # corpora read before these shards, with their recipes
+    began_with: dict[str, Any] | None = None  # the finished model that the run took its first weights from
 
     def position(self, step: int) -> int:
         """The number of the batch of these shards that a step reads."""
@@ -40,7 +42,8 @@ class Course:
     def corpus(self, own: dict[str, Any]) -> dict[str, Any]:
         """What the model has read: the corpus of these shards, and those before it with their last steps."""
         before = (one for e in self.earlier for one in e["corpus"].get("licenses", []))
-        licenses = sorted({*own["licenses"], *before})
+        begun = () if self.began_with is None else self.began_with["corpus"].get("licenses", [])
+        licenses = sorted({*own["licenses"], *before, *begun})
         return {**own, "licenses": licenses, **({"earlier": list(self.earlier)} if self.earlier else {})}
 
     def state(self) -> dict[str, Any]:
@@ -50,6 +53,7 @@ class Course:
             "skips": list(self.skips),
             "rollbacks": json.dumps(self.rollbacks),
             "earlier": json.dumps(self.earlier),
+            "began_with": json.dumps(self.began_with),
         }
 
 
@@ -78,6 +82,7 @@ def resumed(
         skips=tuple((step, batches) for step, batches in state.get("skips", ())),
         rollbacks=tuple(json.loads(state.get("rollbacks", "[]"))),
         earlier=tuple(json.loads(state.get("earlier", "[]"))),
+        began_with=json.loads(state.get("began_with", "null")),
     )
     others = state.get("shards", manifest["fingerprint"]) != manifest["fingerprint"]
     if others:
@@ -98,6 +103,17 @@ def resumed(
     return continued(old, config, state["step"], new_data=others), course
 
 
+def begun(start: Start, manifest: dict[str, Any], data: Path) -> Course:
+    """The course of a new run that begins with a finished model.
+
+    Raises DataError where the shards hold out what that model was trained on.
+    """
+    known = start.facts["corpus"]
+    for corpus in (known, *(stage["corpus"] for stage in known.get("earlier", []))):
+        _not_seen(corpus, manifest["corpus"], out=start.folder, data=data)
+    return Course(began_with=start.facts)
+
+
 def about_data(manifest: dict[str, Any], course: Course) -> dict[str, Any]:
     """What a checkpoint's record says of its data."""
     return {
@@ -107,6 +123,7 @@ def about_data(manifest: dict[str, Any], course: Course) -> dict[str, Any]:
         "languages": manifest["corpus"]["languages"],
         "neighbours": manifest["config"]["holes"]["neighbours"] > 0,
         "split": "by project",
+        **({} if course.began_with is None else {"began_with": course.began_with}),
     }
 
 
@@ -117,5 +134,5 @@ def _not_seen(seen: dict[str, Any], corpus: dict[str, Any], *, out: Path, data: 
     if both := sorted(held_out & set(seen.get("projects", {}).get("train", []))):
         raise DataError(
             f"{data} holds out {', '.join(both)}, which {out} was trained on; put them "
-            "into the train split, or start another run"
+            "into the train split, or begin with something else"
         )

@@ -9,9 +9,12 @@ Not here: which rows, how many steps, files (loop.py).
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from transformers import LlamaForCausalLM
 
@@ -160,6 +163,15 @@ class Learner:
         if self._powers is not None:
             state["powers"] = self._powers
         return state
+
+    @torch.no_grad()
+    def begin_with(self, weights: Mapping[str, npt.NDArray[np.float32]]) -> None:
+        """Take over a model's weights, before the first step; the average begins with them too."""
+        values = {name: torch.tensor(weights[name]) for name in self.weights}
+        for name, weight in self.weights.items():
+            distributed.own(weight).copy_(distributed.own(distributed.cut_like(values[name], weight)))
+        if self._average is not None:
+            self._average.load(values, 0)
 
     @torch.no_grad()
     def restore(self, state: dict[str, Any], *, seed: int) -> None:

@@ -28,10 +28,11 @@ from model.training import checkpoint, distributed, metrics, rounding, spikes, u
 from model.training.batches import Batches, FunctionPhase, validation_rows
 from model.training.config import TrainConfig
 from model.training.config import save as save_config
-from model.training.course import Course, about_data, resumed
+from model.training.course import Course, about_data, begun, resumed
 from model.training.distributed import Ranks
 from model.training.learner import Learner
 from model.training.plot import draw_curve
+from model.training.start import Start
 
 _CALM = 20  # steps between two lines of the console
 
@@ -42,18 +43,20 @@ def train(
     out: Path,
     *,
     new_data: bool = False,
+    start: Start | None = None,
     parallel: str = "none",
     console: Console | None = None,
 ) -> Path:
     """Train to `config.steps`, resuming from `out` if a state is there. Returns the checkpoint folder.
 
     A resumed run keeps its shards, unless `new_data` says that it goes on with others of the same tokenizer.
+    A new one takes its weights and its shape from `start`, where that is given.
     `parallel` is `none`, or how the processes that torchrun started share the work: `ddp` or `fsdp`.
     Raises DataError for shards that do not fit or a loss that keeps rising, ConfigError for a resumed run
-    with another configuration.
+    with another configuration or start, and for a start that cannot read the shards.
     """
     with distributed.joined(parallel) as ranks:
-        run = _Run(config, data, out, console or Console(), new_data=new_data, ranks=ranks)
+        run = _Run(config, data, out, console or Console(), new_data=new_data, start=start, ranks=ranks)
         run.go()
         return run.finish()
 
@@ -67,9 +70,12 @@ class _Run:
         console: Console,
         *,
         new_data: bool = False,
+        start: Start | None = None,
         ranks: Ranks | None = None,
     ) -> None:
         self.ranks = ranks or Ranks()
+        if start is not None:
+            config = replace(config, shape=start.shape)
         self.config, self.data, self.out = config, data, out
         self.console = console if self.ranks.writes else Console(quiet=True)
         out.mkdir(parents=True, exist_ok=True)
@@ -89,13 +95,22 @@ class _Run:
             self.config, self.course = resumed(
                 state, config, out=out, data=data, manifest=self.manifest, new_data=new_data
             )
+            if start is not None:
+                start.check_same(self.course.began_with, out)
+        elif start is not None:
+            self.course = begun(start, self.manifest, data)
         self.batches = self._open_batches()
+        if state is None and start is not None:
+            start.check(tokenizer=self.tokenizer.sha256, length=self.batches.length, data=data)
         self.valid = validation_rows(data, self.config.valid_rows)
         self.learner = Learner(self.config, self.tokenizer, window=self.batches.length, ranks=self.ranks)
         self.watch = spikes.Watch(self.config.spike)
         if state is not None:
             self._restore(state)
             self.console.print(f"resuming at step {self.step} of {self.config.steps}")
+        elif start is not None:
+            self.learner.begin_with(start.weights)
+            self.console.print(f"beginning with the weights of {start.facts['name']}")
         if self.ranks.writes:
             metrics.keep(out, self.step)
             save_config(self.config, out / "config.json")
