@@ -276,11 +276,13 @@ class Completer:
         return result
 
     def _ask(self, task: _Task, temperature: float = 0.0, seed: int = 0) -> Completion:
+        likely = _least_likely(task.decision, task.request)
         return self.engine.generate(
             task.prompt,
             may_be_empty=not task.request.invoked,
             temperature=temperature,
             seed=seed,
+            likely=likely,
             **self._limits(task),
         )
 
@@ -335,12 +337,13 @@ class Completer:
         )
 
     def _confidence(self, completion: Completion, task: _Task, *, whole: bool) -> dict[str, Any]:
-        """How likely the first line is right, and what tells so; nothing where the release does not say."""
+        """How likely it is right, and what tells so; nothing where the release does not say."""
         weights = self.engine.release.confidence
         if weights is None:
             return {}
         features = self._features(completion, task, whole=whole)
-        return {"confidence": weights.probability(features), "features": features}
+        chance = weights.probability(features)
+        return {"confidence": chance, "features": features, "chances": completion.chances}
 
     def _features(self, completion: Completion, task: _Task, *, whole: bool) -> confidence.Features:
         head, rest = trigger.hole_line(task.hole)
@@ -401,7 +404,12 @@ def _shape(
 ) -> tuple[object, ...]:
     # Other files' texts keep their hashes, so this costs nothing while they stand still.
     others = hash((project and project.version, *(file.text for file in files)))
-    return decision.kind, request.max_lines, others
+    return decision.kind, request.max_lines, _least_likely(decision, request), others
+
+
+def _least_likely(decision: trigger.Decision, request: Request) -> float:
+    """How likely several lines have to be together: who asked gets them all, and a line is always alone."""
+    return 0.0 if request.invoked or decision.kind != "block" else request.show_lines_above / 100
 
 
 def _from_cache(kept: Kept, decision: trigger.Decision) -> Suggestion:

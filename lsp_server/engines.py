@@ -91,6 +91,7 @@ class Engine(Protocol):
         temperature: float = 0.0,
         seed: int | None = None,
         may_be_empty: bool = True,
+        likely: float = 0.0,
         memory: Memory | None = None,
     ) -> Completion:
         """One completion."""

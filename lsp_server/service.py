@@ -530,6 +530,7 @@ class Service:
             in_comments=self.settings.in_comments,
             in_strings=self.settings.in_strings,
             show_above=self.settings.show_above,
+            show_lines_above=self.settings.show_lines_above,
             asked=asked,
         )
 

@@ -30,7 +30,7 @@ AT_START = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What the user decides. Times are in milliseconds, `show_above` is in percent."""
+    """What the user decides. Times are in milliseconds, what is shown `above` is in percent."""
 
     enable: bool = True
     debounce_ms: int = 75
@@ -42,6 +42,7 @@ class Settings:
     in_comments: bool = True  # this and `in_strings` are for automatic requests only
     in_strings: bool = True
     show_above: int = 5  # least probability that the first line is what would be typed; 0: all is shown
+    show_lines_above: int = 10  # least probability of a text of several lines; 0: as many as there are
     candidates: int = 3  # how many, for who asks
     languages: Mapping[str, bool] = field(default_factory=dict)
     threads: int = 0  # 0: cores - 1
@@ -147,6 +148,7 @@ _ALLOWED: dict[str, tuple[str, Callable[[object], bool]]] = {
     "in_comments": _SWITCH,
     "in_strings": _SWITCH,
     "show_above": _integer(0, 90),
+    "show_lines_above": _integer(0, 90),
     "candidates": _integer(1, 5),
     "languages": ("an object of language ids with true or false", _switches),
     "threads": _integer(0, 64),

@@ -25,8 +25,9 @@ def never() -> bool:
 class Request:
     """What the person allows: lines, and until when (`time.monotonic()` seconds; None: no limit).
 
-    `in_comments`, `in_strings` and `show_above` (percent) are of automatic requests: `invoked` says that
-    somebody asked, who gets the best there is rather than nothing. `asked` is when (None: now).
+    `in_comments`, `in_strings`, `show_above` and `show_lines_above` (percent: of the first line, and of all
+    up to the end of each further one) are of automatic requests: `invoked` says that somebody asked, who gets
+    the best there is rather than nothing. `asked` is when (None: now).
     """
 
     max_lines: int = 12
@@ -37,6 +38,7 @@ class Request:
     in_comments: bool = True
     in_strings: bool = True
     show_above: int = 0
+    show_lines_above: int = 0
     asked: float | None = None
 
 
@@ -46,8 +48,9 @@ class Suggestion:
 
     `copied` are its runs that came from the memory. What follows explains it: `kind` and `trigger` say how
     much was asked for and why, `confidence` how likely the first line is right, by these `features` (None:
-    the release does not tell), `mended` whether it is less or more than the model wrote, which would not
-    have parsed; `wanted` that somebody asked for it, or for what it is the rest of.
+    the release does not tell), `chances` how likely all up to the end of each line is, `mended` whether it is
+    less or more than the model wrote, which would not have parsed; `wanted` that somebody asked for it, or
+    for what it is the rest of.
     """
 
     text: str
@@ -58,6 +61,7 @@ class Suggestion:
     trigger: str = field(default="", compare=False)
     confidence: float | None = field(default=None, compare=False)
     features: Features | None = field(default=None, compare=False)
+    chances: tuple[float, ...] = field(default=(), compare=False)
     mended: bool = field(default=False, compare=False)
     wanted: bool = field(default=False, compare=False)
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from eval.intervals import Interval
+    from eval.threshold.further import Reach
     from eval.threshold.measure import Notch, Outcome
     from eval.threshold.places import Project
     from model.serving.engine import Engine
@@ -46,6 +47,7 @@ def threshold(
 
     from eval.threshold import measure as threshold
     from eval.threshold import places as threshold_places
+    from lsp_server.settings import Settings
     from model.errors import ConfigError
     from model.serving.engine import Engine
     from model.serving.release import default_folder
@@ -61,7 +63,8 @@ def threshold(
     pull = threshold.choose_pull(fitted)
     weights = threshold.fit(fitted, pull=pull)
     notches = list(threshold.dial(measured, weights))
-    facts = threshold.facts(fitted, weights, measured, notches, pull=pull)
+    reached = threshold.reach(measured, weights, show_above=Settings().show_above)
+    facts = threshold.facts(fitted, weights, measured, notches, reached, pull=pull)
     for name, value in weights.as_json().items():
         console.print(f"{name:>8} {value:+.4f}")
     console.print(
@@ -71,6 +74,8 @@ def threshold(
         "projects"
     )
     _show(console, notches)
+    for split, outcomes in (("validation", fitted), ("test", measured)):
+        _show_further(console, split, threshold.reach(outcomes, weights, show_above=Settings().show_above))
     if write:
         folder = model or default_folder()
         threshold.write(folder, weights, facts)
@@ -99,6 +104,18 @@ def _show(console: Console, notches: Sequence[Notch]) -> None:
         said = "" if one.said is None else f"{100 * one.said:.1f}"
         cells = [_percent(share) for share in (one.shown, one.right, one.found)]
         table.add_row(f"{one.show_above} %", *cells, said)
+    console.print(table)
+
+
+def _show_further(console: Console, split: str, reached: Sequence[Reach]) -> None:
+    from rich.table import Table
+
+    title = f"{split} projects, lines behind the first, of what is shown by default, by characters"
+    table = Table(title=title, title_justify="left")
+    for heading in ("showLinesAbove", "lines shown", "right ones shown %", "wrong ones shown %"):
+        table.add_column(heading, justify="right")
+    for one in reached:
+        table.add_row(f"{one.limit} %", str(one.lines), _percent(one.right), _percent(one.wrong))
     console.print(table)
 
 

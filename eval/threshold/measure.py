@@ -11,6 +11,8 @@ of the validation split; the weights are then fitted to all of it. The dial is r
     found    share of all suggestions with a right first line that are still shown
     said     mean probability that was claimed for those shown: to be held against `right`
 
+The same suggestions tell what their further lines are worth (further.py).
+
 Not here: the places (places.py), the command (cli.py).
 """
 
@@ -29,6 +31,7 @@ import numpy.typing as npt
 from eval import intervals
 from eval.heldout.run import SERVED, Asker, Variant
 from eval.intervals import Interval
+from eval.threshold.further import Line, Reach, further, reaches
 from eval.threshold.places import Ask, Project
 from lsp_server.completer import Completer, Request, Silence, Suggestion
 from model.errors import DataError
@@ -51,12 +54,16 @@ _DIGITS = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """One place: what is known of its suggestion (None: there was none), and if its first line is right."""
+    """One place: what is known of its suggestion (None: there was none), and if its first line is right.
+
+    `further` are its lines behind the first, where it is known what stood there.
+    """
 
     project: str
     file: str
     features: Features | None
     right: bool
+    further: tuple[Line, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +127,7 @@ def _outcome(ask: Ask, found: Suggestion | Silence) -> Outcome:
         file=file,
         features=found.features,
         right=found.text[start:end].rstrip() == ask.truth.rstrip(),
+        further=further(found.text, found.chances, ask.text) if ask.text else (),
     )
 
 
@@ -238,6 +246,16 @@ def dial(outcomes: Sequence[Outcome], weights: Confidence) -> Iterator[Notch]:
         )
 
 
+def reach(outcomes: Sequence[Outcome], weights: Confidence, *, show_above: int) -> list[Reach]:
+    """For each limit of further lines what it leaves of suggestions that `show_above` (percent) lets pass."""
+    shown = [
+        (one.file, one.further)
+        for one in outcomes
+        if one.features is not None and one.further and 100 * weights.probability(one.features) >= show_above
+    ]
+    return list(reaches(shown))
+
+
 def write(folder: Path, weights: Confidence, facts: Mapping[str, Any]) -> None:
     """Put the weights, and how they were found, into a release's meta.json; it is whole or as it was.
 
@@ -271,6 +289,7 @@ def facts(
     weights: Confidence,
     measured: Sequence[Outcome],
     notches: Sequence[Notch],
+    reached: Sequence[Reach] = (),
     *,
     pull: float,
 ) -> dict[str, Any]:
@@ -287,4 +306,5 @@ def facts(
         "test_places": len(measured),
         "test_nats": round(log_loss(measured, weights), _DIGITS),
         "dial": [asdict(one) for one in notches],
+        "further": [asdict(one) for one in reached],
     }

@@ -36,12 +36,16 @@ _TOKEN = re.compile(r"\w+|\s+|[^\w\s]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
-    """A hole, and the line that belongs there; `file` tells files of all projects apart."""
+    """A hole, and the line that belongs there; `file` tells files of all projects apart.
+
+    `text` is all that belongs there, to the hole's end or the file's; empty where the hole is within a line.
+    """
 
     project: str
     file: PinnedFile
     hole: Hole
     truth: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,10 +99,12 @@ def _asks(package: Mapping[str, Any], texts: Mapping[str, str], rng: random.Rand
         at_end = [(start, end) for mode, start, end in entry["at"] if mode == "file-end"]
         others = [(start, end) for mode, start, end in entry["at"] if mode != "file-end"]
         for start, end in [*others, *entry.get("bodies", ()), *at_end]:
-            behind = "" if (start, end) in at_end else text[end:]
+            last = (start, end) in at_end
+            behind, more = ("", text[end:]) if last else (text[end:], "")
             for before, truth, after in variants(text[:start], text[start:end], behind, rng):
                 hole = Hole(path=file.path, language="python", prefix=before, suffix=after)
-                yield Ask(project=package["name"], file=file, hole=hole, truth=truth)
+                written = "" if after != behind else text[len(before) : end] + more
+                yield Ask(project=package["name"], file=file, hole=hole, truth=truth, text=written)
 
 
 def variants(before: str, middle: str, behind: str, rng: random.Random) -> Iterator[tuple[str, str, str]]:

@@ -45,14 +45,16 @@ class Completion:
     """Text that follows the prompt and its pending part.
 
     `logprobs` are the natural-log probabilities of the tokens that carry text, given what was pending, and
-    `logprob` their mean; 0.0 when there are none. `tokens` were decoded (those that spell pending counted in,
-    the end token not) in `steps` of the model beside the prompt's own; of `prompt_tokens` the first `reused`
-    had been computed before.
+    `logprob` their mean; 0.0 when there are none; `chances` are the probabilities of the whole text up to the
+    end of each line, from the first visible one on. `tokens` were decoded (those that spell pending counted
+    in, the end token not) in `steps` of the model beside the prompt's own; of `prompt_tokens` the first
+    `reused` had been computed before.
     """
 
     text: str
     logprob: float
     logprobs: tuple[float, ...] = ()
+    chances: tuple[float, ...] = ()
     copied: tuple[Copied, ...] = ()
     stop_reason: StopReason
     tokens: int
@@ -143,6 +145,7 @@ class Engine:
         top_p: float = 1.0,
         seed: int | None = None,
         may_be_empty: bool = True,
+        likely: float = 0.0,
         speculate: bool = True,
         memory: Memory | None = None,
     ) -> Completion:
@@ -151,14 +154,17 @@ class Engine:
         `stop` gets the text so far after each token that added some, and returns the index at which the
         completion ends, or None. `cancelled` and `deadline` (in `time.monotonic()` seconds) are asked before
         every step, also between chunks of the prompt; the text so far is returned. `temperature` 0 takes the
-        best token; above, `top_p` and `seed` apply. Unless it `may_be_empty`, neither an end nor a line
-        end comes before its first visible character: for someone who asked. `speculate` lets tokens be
-        drafted and confirmed several at a time. `memory` holds the files around the prompt's hole: it
-        drafts, and where the release has numbers for it, model and memory choose each token together.
+        best token; above, `top_p` and `seed` apply. Unless it `may_be_empty`, neither an end nor a line end
+        comes before its first visible character: for someone who asked. Behind its first visible line it goes
+        on only by whole lines, while all of it together is at least so `likely` (a probability; 0: it may be
+        as unlikely as it will): what is less so is mostly wrong, and takes time. `speculate` lets tokens be
+        drafted and confirmed several at a time. `memory` holds the files around the prompt's hole: it drafts,
+        and where the release has numbers for it, model and memory choose each token together.
         Raises ModelError for a prompt that leaves no room.
         """
         rules, interrupted = self._begin(prompt, max_tokens, cancelled, deadline)
         rules = replace(rules, stop=stop, temperature=temperature, top_p=top_p, may_be_empty=may_be_empty)
+        rules = replace(rules, likely=likely)
         random = np.random.default_rng(seed) if temperature > 0 else None
         recall = None if memory is None else Recall(memory, self.release.memory, rules.limit)
         writer = Writer(self._healer, prompt.pending.encode(), rules, random, recall)
@@ -345,6 +351,7 @@ def _completion(writer: Writer, reason: StopReason, *, steps: int, reused: int, 
         text=writer.text,
         logprob=sum(writer.logprobs) / max(1, len(writer.logprobs)),
         logprobs=tuple(writer.logprobs),
+        chances=writer.chances(),
         copied=writer.copied(),
         stop_reason=reason,
         tokens=writer.tokens,

@@ -5,6 +5,7 @@ Pure, but for the random numbers it draws. Not here: running the model (decoding
 
 from __future__ import annotations
 
+import bisect
 import codecs
 import math
 from collections.abc import Callable
@@ -36,6 +37,7 @@ class Rules:
     temperature: float = 0.0
     top_p: float = 1.0
     may_be_empty: bool = True
+    likely: float = 0.0
 
 
 class _Mixed(NamedTuple):
@@ -59,6 +61,10 @@ class Writer:
         self.text = ""
         self.logprobs: list[float] = []
         self.tokens = 0
+        self._ends: list[int] = []  # of the text, with each of the log probabilities
+        self._total = 0.0  # of the log probabilities
+        self._least = math.log(rules.likely) if rules.likely > 0 else -math.inf
+        self._likely_end = 0  # of the last line that is whole, and likely enough with all before it
         self._healer = healer
         self._pending = pending
         self._rules = rules
@@ -120,10 +126,12 @@ class Writer:
             self._recall.add(token)
         start = len(self.text)
         self._pending, beyond = self._healer.spell(self._pending, token)
-        if beyond:
-            self.logprobs.append(logprob)
         grown = self._characters.decode(beyond)
         self.text += grown
+        if beyond:
+            self.logprobs.append(logprob)
+            self._ends.append(len(self.text))
+            self._total += logprob
         if self._source is not None:
             self._taken.append((start, len(self.text), *self._source))
         end = self._rules.stop(self.text) if self._rules.stop is not None and grown else None
@@ -131,7 +139,32 @@ class Writer:
             assert 0 <= end <= len(self.text)
             self.text = self.text[:end]
             return "stop"
+        if self._grew_unlikely():
+            self.text = self.text[: self._likely_end]
+            return "stop"
         return "length" if self.tokens == self._rules.limit else None
+
+    def chances(self) -> tuple[float, ...]:
+        """For each line from the first visible one on: the probability of the whole text up to its end."""
+        found = []
+        end = _first_line_end(self.text)
+        while end is not None:
+            through = bisect.bisect_left(self._ends, min(end + 1, len(self.text)))
+            found.append(math.exp(sum(self.logprobs[: through + 1])))
+            end = None if end == len(self.text) else _line_end(self.text, end + 1)
+        return tuple(found)
+
+    def _grew_unlikely(self) -> bool:
+        """Whether the text is to end where its last likely line does; its first one is never judged."""
+        if self._least == -math.inf or (first := _first_line_end(self.text)) is None:
+            return False
+        if first == len(self.text):
+            return False
+        if self._total >= self._least:
+            self._likely_end = max(first, self.text.rfind("\n"))
+            return False
+        self._likely_end = self._likely_end or first
+        return True
 
     def copied(self) -> tuple[Copied, ...]:
         """The runs of the text that came from the memory, and from where."""
@@ -205,6 +238,17 @@ class Writer:
     def _choose(self, scores: Scores) -> int:
         rules = self._rules
         return choose(scores, temperature=rules.temperature, top_p=rules.top_p, random=self._random)
+
+
+def _first_line_end(text: str) -> int | None:
+    """Where the first line with anything visible ends, which may be where the text does; None without one."""
+    visible = len(text) - len(text.lstrip())
+    return None if visible == len(text) else _line_end(text, visible)
+
+
+def _line_end(text: str, start: int) -> int:
+    end = text.find("\n", start)
+    return len(text) if end < 0 else end
 
 
 def _distribution(

@@ -37,7 +37,9 @@ class FakeEngine:
     def remember(self, hole, prompt):
         return "memory of", hole
 
-    def generate(self, prompt, *, max_tokens, stop=None, temperature=0.0, top_p=1.0, seed=None, memory=None):
+    def generate(
+        self, prompt, *, max_tokens, stop=None, temperature=0.0, top_p=1.0, seed=None, likely=0.0, memory=None
+    ):
         self.prompts.append(prompt)
         self.seeds.append(seed)
         self.memories.append(memory)

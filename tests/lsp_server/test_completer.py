@@ -29,7 +29,9 @@ class FakeEngine:
 
     def generate(self, prompt: Any, **how: Any) -> Any:
         self.calls.append(how)
-        return SimpleNamespace(text=self.text, logprob=0.0, stop_reason=self.stop_reason, tokens=7, copied=())
+        return SimpleNamespace(
+            text=self.text, logprob=0.0, chances=(), stop_reason=self.stop_reason, tokens=7, copied=()
+        )
 
     def remember(self, hole: Any, prompt: Any, **what: Any) -> None:
         return None
@@ -298,6 +300,19 @@ def test_without_a_rule_what_it_takes_away_stays() -> None:
     left_out = ["without_overlap", "without_stray_closers", "soundness"]
     assert shown(Completer(FakeEngine("a)")), place) == "a"  # type: ignore[arg-type]
     assert shown(Completer(FakeEngine("a)"), without=left_out), place) == "a)"  # type: ignore[arg-type]
+
+
+def test_several_lines_have_to_be_likely_unless_somebody_asked() -> None:
+    """And who asks at a place where only likely lines were shown gets all of them, not what is known."""
+    engine = FakeEngine("foo(1)\n    bar(2)")
+    completer = Completer(engine)  # type: ignore[arg-type]
+    block = hole("def f(x):\n    ")
+    for request in (Request(show_lines_above=10), Request(invoked=True, show_lines_above=10), Request()):
+        completer.complete(block, request)
+    completer.complete(hole("x = "), Request(show_lines_above=10))
+    assert [call["likely"] for call in engine.calls] == [0.1, 0.0, 0.0]
+    completer.complete(block, Request(show_lines_above=10))
+    assert len(engine.calls) == 3, "what is known for the same request is not asked for again"
 
 
 class Weights:

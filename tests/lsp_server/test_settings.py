@@ -28,7 +28,8 @@ def test_every_key_in_both_shapes() -> None:
     raw = {
         "enable": False, "debounceMs": 0, "adaptDebounce": False, "maxLines": 50, "deadlineMs": 50,
         "invokedDeadlineMs": 10_000, "triggerMode": "invoked", "inComments": False, "inStrings": False,
-        "showAbove": 90, "candidates": 5, "languages": {"python": False}, "threads": 64,
+        "showAbove": 90, "showLinesAbove": 0, "candidates": 5, "languages": {"python": False},
+        "threads": 64,
         "attribution": "block", "engine": "openai", "engineUrl": "https://h/v1", "engineModel": "m",
         "engineFim": "qwen", "engineContext": 512,
         "indexProject": False, "model": "/m", "signals": True, "signalsText": True, "logLevel": "debug",
@@ -36,7 +37,8 @@ def test_every_key_in_both_shapes() -> None:
     expected = Settings(
         enable=False, debounce_ms=0, adapt_debounce=False, max_lines=50, deadline_ms=50,
         invoked_deadline_ms=10_000, trigger_mode="invoked", in_comments=False, in_strings=False,
-        show_above=90, candidates=5, languages={"python": False}, threads=64, index_project=False,
+        show_above=90, show_lines_above=0, candidates=5, languages={"python": False}, threads=64,
+        index_project=False,
         attribution="block", engine="openai", engine_url="https://h/v1", engine_model="m",
         engine_fim="qwen", engine_context=512,
         model="/m", signals=True, signals_text=True, log_level="debug",

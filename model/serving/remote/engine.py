@@ -151,12 +151,14 @@ class RemoteEngine:
         top_p: float = 1.0,
         seed: int | None = None,
         may_be_empty: bool = True,
+        likely: float = 0.0,
         memory: Memory | None = None,
     ) -> Completion:
         """As the local engine's. A connection that broke counts as a deadline: the text so far is returned.
 
         `may_be_empty` false says that a person waits, who is not refused because others failed. `memory` is
-        ignored. Raises RemoteError where there is no answer.
+        ignored, and so is `likely`, for few servers tell probabilities. Raises RemoteError where there is no
+        answer.
         """
         refusal = self._breaker.refuses(asked_for=not may_be_empty)
         if refusal is not None:

@@ -47,6 +47,7 @@ class Engine:
         cancelled,
         deadline=None,
         may_be_empty=True,
+        likely=0.0,
         temperature=0.0,
         seed=None,
         memory=None,
