@@ -63,6 +63,10 @@ def build(
     source_split: Annotated[
         str, typer.Option(help="Split of the further sources: train, validation, test or by-project.")
     ] = "train",
+    validation_source: Annotated[
+        list[str] | None,
+        typer.Option(help="The same, never trained on: what a training run measures itself by."),
+    ] = None,
     source_license: Annotated[
         str | None,
         typer.Option(help="Licence of the further sources (SPDX), LicenseRef-Private for your own code."),
@@ -116,8 +120,8 @@ def build(
 
     Example: tabwright data build --out runs/corpus --vocabulary 8192 --length 512
 
-    Your own code: tabwright data build --only-sources --source folder:../shop --source-license
-    LicenseRef-Private --tokenizer model/pretrained/tokenizer.json
+    Your own code: tabwright data build --only-sources --source folder:../shop --validation-source
+    folder:../bank --source-license LicenseRef-Private --tokenizer model/pretrained/tokenizer.json
     """
     from dataclasses import replace
 
@@ -139,6 +143,9 @@ def build(
 
     console = Console()
     further = [parse_source(one, split=source_split, license=source_license) for one in source or []]
+    further += [
+        parse_source(one, split="validation", license=source_license) for one in validation_source or []
+    ]
     if only_sources:
         if not further:
             raise ConfigError("--only-sources needs at least one --source")

@@ -220,9 +220,9 @@ def export(
         typer.Argument(help="Checkpoint folder, of `tabwright train` or another's Llama, Qwen2 or Qwen3."),
     ],
     out: Annotated[Path, typer.Option(help="Model folder to write; an older export there is replaced.")],
-    data: Annotated[Path, typer.Option(help="Shards: parity is proven on rows of their test split.")] = Path(
-        "runs/corpus/shards"
-    ),
+    data: Annotated[
+        Path, typer.Option(help="Shards: parity is proven on test rows, else on validation rows.")
+    ] = Path("runs/corpus/shards"),
     name: Annotated[str, typer.Option(help="Name of the model.")] = "tabwright",
     rows: Annotated[int, typer.Option(min=1, help="Rows of real code for the proof of parity.")] = 16,
     variant: Annotated[
@@ -312,9 +312,12 @@ def export(
         both = rows_of_text(text, tokenizer, length=length, count=2 * rows)
         real, calibration = both[::2], both[1::2]
     else:
+        test, validation = (read_shard(data / shard_name(split, 0)) for split in ("test", "validation"))
+        if len(test) == 0:  # of one's own code nobody keeps a second part back
+            test, validation = validation[::2], validation[1::2]
         real, calibration = (
-            [[int(t) for t in row if t != tokenizer.fim_pad] for row in shard]
-            for shard in (read_shard(data / shard_name(split, 0))[:rows] for split in ("test", "validation"))
+            [[int(t) for t in row if t != tokenizer.fim_pad] for row in shard[:rows]]
+            for shard in (test, validation)
         )
     release = write(
         checkpoint,

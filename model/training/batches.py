@@ -148,6 +148,7 @@ def validation_rows(folder: Path, rows: int) -> torch.Tensor:
     shard = read_shard(folder / shard_name("validation", 0))
     if len(shard) == 0:
         raise DataError(
-            f"{folder} holds no validation rows; put a project with split `validation` into the manifest"
+            f"{folder} holds no validation rows; build the data with a project to measure by: "
+            "--validation-source, or split `validation` in the manifest"
         )
     return torch.from_numpy(np.asarray(shard[:rows]).astype(np.int64))
