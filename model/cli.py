@@ -165,7 +165,7 @@ def train(
     With a recipe: tabwright train --set ema=0.998 --set last_phase=0.15 --set end_weight=2
 
     Your own code, on top of the model that ships: tabwright train --data runs/mine/shards --out runs/mine
-    --init model/pretrained --steps 200 --rate 0.2
+    --init model/pretrained --steps 40 --rate 0.3
 
     On other shards: tabwright train --data runs/corpus2/shards --out runs/train --new-data
 
