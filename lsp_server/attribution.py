@@ -1,10 +1,13 @@
 """What of a suggestion stands in the corpus that the model was trained on: the index beside the model tells.
 
 The index is opened with the first look-up, on the worker's thread, in some ten milliseconds: no start waits
-for it. What takes longer, the names of its documents, is read when the first suggestion has been answered.
+for it. What takes longer, the names of its documents, is read when the first of them is to be named.
 Every suggestion is looked up together with the text before the cursor, whether the model wrote it or the
 memory copied it from the user's own files: whose text it is does not depend on the way it came, and a file
 that was taken from somebody else has their licence still.
+
+What is left of a suggestion while it is typed is not looked up again: it is the text of whom the whole was,
+also where the rest alone would be too short to be found.
 
 Not here: the index (model/attribution.py), what a suggestion's item says of it (server.py).
 """
@@ -14,6 +17,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +27,7 @@ from model.serving.release import default_folder, ships
 
 if TYPE_CHECKING:
     from lsp_server.settings import AttributionMode
-    from lsp_server.suggestion import Suggestion
+    from lsp_server.suggestion import Rest, Suggestion
     from model.attribution import AttributionIndex, Match
     from model.fim import Hole
 
@@ -91,7 +95,7 @@ class Attribution:
         """The suggestions that may be shown, each with its matches; with `block`, why none of them may."""
         if mode == "off":
             return list(suggestions), [()] * len(suggestions)
-        looked_up = [(one, self.of(one.text, hole.prefix)) for one in suggestions]
+        looked_up = [(one, self._whose(one, hole)) for one in suggestions]
         for one, matches in looked_up:
             if matches and one.stop_reason != "cache":
                 log.info("a suggestion %s", described(matches[0]))
@@ -106,6 +110,12 @@ class Attribution:
             trigger=first.trigger,
             confidence=first.confidence,
         )
+
+    def _whose(self, suggestion: Suggestion, hole: Hole) -> Matches:
+        rest = suggestion.rest_of
+        if rest is None:
+            return self.of(suggestion.text, hole.prefix)
+        return carried_over(self.of(rest.whole, rest.before), rest)
 
     def _open(self) -> AttributionIndex | None:
         if not self._opened:
@@ -130,6 +140,34 @@ class Attribution:
     def _give_up(self, error: ModelError) -> None:
         self._index = None
         log.warning("no suggestion is looked up in the training corpus: %s", error)
+
+
+def carried_over(matches: Matches, rest: Rest) -> Matches:
+    """What a whole suggestion's matches say of its rest: those whose copy may reach into it.
+
+    A copy may go on for some tokens around what is surely shared (model/attribution.py); behind them it has
+    ended. `start` and `end` count in the rest, and are equal where no more than that of it may be there. The
+    numbers of tokens stay the whole's, for they are what it was shown with.
+    """
+    length = rest.end - rest.start
+    return tuple(
+        replace(
+            match,
+            start=min(max(0, match.start - rest.start), length),
+            end=min(max(0, match.end - rest.start), length),
+        )
+        for match in matches
+        if _may_reach(rest.whole[match.end : rest.start]) and _may_reach(rest.whole[rest.end : match.start])
+    )
+
+
+def _may_reach(between: str) -> bool:
+    """Whether a copy may go on over this text beside what is surely shared."""
+    if not between:
+        return True
+    from model.winnowing import WINDOW, lexed
+
+    return len(lexed(between.encode("utf-8", "replace")).hashes) < WINDOW - 1
 
 
 def _holds_links(folder: Path) -> bool:
@@ -167,3 +205,8 @@ def record(match: Match) -> dict[str, object]:
         "license": match.license,
         "tokens": match.tokens,
     }
+
+
+def records(matches: Matches) -> list[dict[str, object]]:
+    """Several of them."""
+    return [record(match) for match in matches]

@@ -14,25 +14,31 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from lsp_server.suggestion import Rest
 from model import syntax
 from model.fim import Hole
 
 _PLACES = 128
 _RECENT = 8
+_SIZE = 3  # the first of a key: `_size`
 _CLOSERS = {"(": ")", "[": "]", "{": "}"}
 _QUOTES = ("'", '"', "`")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """A suggestion's text, how likely its first line is right where that is known, and if somebody asked."""
+    """A suggestion's text, how likely its first line is right where that is known, and if somebody asked.
+
+    `rest_of` is what was kept where this is a part of it.
+    """
 
     text: str
     confidence: float | None = None
     wanted: bool = False
+    rest_of: Rest | None = field(default=None, compare=False)
 
 
 class _Recent(NamedTuple):
@@ -46,11 +52,15 @@ class Cache:
     def __init__(self, places: int = _PLACES) -> None:
         self._places = places
         self._texts: OrderedDict[tuple[object, ...], tuple[Kept, ...]] = OrderedDict()
+        self._sizes: set[tuple[object, ...]] = set()  # of the places in `_texts`
         self._recent: OrderedDict[tuple[object, ...], _Recent] = OrderedDict()
         self._lock = threading.Lock()
 
     def again(self, hole: Hole, shape: tuple[object, ...]) -> tuple[Kept, ...]:
         """What was suggested for the same hole, the best first; nothing where nobody asked before."""
+        with self._lock:
+            if _size(hole) not in self._sizes:
+                return ()
         key = _key(hole, shape)
         with self._lock:
             known = self._texts.get(key, ())
@@ -74,7 +84,11 @@ class Cache:
             for kept in recent.texts:
                 left = _left(recent.hole, kept.text, hole)
                 if left is not None:
-                    lefts.setdefault(left, replace(kept, text=left))
+                    start = len(hole.prefix) - len(recent.hole.prefix)
+                    part = Rest(
+                        before=recent.hole.prefix, whole=kept.text, start=start, end=start + len(left)
+                    )
+                    lefts.setdefault(left, replace(kept, text=left, rest_of=part))
             if lefts:
                 return tuple(lefts.values())
         return ()
@@ -92,6 +106,7 @@ class Cache:
             self._texts[key] = tuple(texts)
             while len(self._texts) > self._places:
                 self._texts.popitem(last=False)
+            self._sizes = {known[:_SIZE] for known in self._texts}
             self._recent.pop(key, None)
             if shown:
                 self._recent[key] = _Recent(hole, tuple(texts))
@@ -102,6 +117,7 @@ class Cache:
         """Forget all, as when settings change."""
         with self._lock:
             self._texts.clear()
+            self._sizes.clear()
             self._recent.clear()
 
 
@@ -149,4 +165,9 @@ def _within_closed(left: str, typed: str, added: str, language: str) -> str | No
 def _key(hole: Hole, shape: tuple[object, ...]) -> tuple[object, ...]:
     # Hashes in place of the texts: 128 copies of a large file would be a lot to hold.
     parts = (hole.prefix, hole.suffix, hole.neighbours)
-    return (hole.path, len(hole.prefix), len(hole.suffix), *map(hash, parts), *shape)
+    return (*_size(hole), *map(hash, parts), *shape)
+
+
+def _size(hole: Hole) -> tuple[object, ...]:
+    """What mostly tells a place from those that are known: to hash a long file takes longer than all else."""
+    return hole.path, len(hole.prefix), len(hole.suffix)

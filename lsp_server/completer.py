@@ -421,6 +421,7 @@ def _from_cache(kept: Kept, decision: trigger.Decision) -> Suggestion:
         trigger=decision.reason,
         confidence=kept.confidence,
         wanted=kept.wanted,
+        rest_of=kept.rest_of,
     )
 
 

@@ -9,22 +9,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 Encoding = Literal["utf-8", "utf-16", "utf-32"]
 Spot = tuple[int, int]  # line and column as the editor counts them
+Near = tuple[int, int]  # a line, with as many LF before it as its number, and the offset at which it begins
 
+_TOP: Near = (0, 0)
 _LINE_END = re.compile(r"\r\n|\n|\r")
+_FEW = 64  # lines: to go past them one by one is quicker than to count the ends in a part of the text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
-    """One open file at one moment; a change makes a new one. `path` is the file system's, or a name."""
+    """One open file at one moment; a change makes a new one. `path` is the file system's, or a name.
+
+    `near` is where it was edited last: the next place is mostly there, and need not be searched for from the
+    top of a long file.
+    """
 
     path: str
     language_id: str
     text: str
+    near: Near = field(default=_TOP, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +46,13 @@ class Edit:
 
 def edited(document: Document, edits: Iterable[Edit], encoding: Encoding) -> Document:
     """The document after edits, each in the text that the one before it left."""
-    text = document.text
+    text, near = document.text, document.near
     for edit in edits:
         if edit.start is None or edit.end is None:
-            text = edit.text
+            text, near = edit.text, _TOP
         else:
-            text = changed(text, edit.start, edit.end, edit.text, encoding)
-    return replace(document, text=text)
+            text, near = _changed(text, edit.start, edit.end, edit.text, encoding, near)
+    return replace(document, text=text, near=near)
 
 
 def line_end(text: str) -> str:
@@ -62,12 +70,13 @@ def units(text: str, encoding: Encoding) -> int:
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
-def offset_at(text: str, line: int, character: int, encoding: Encoding) -> int | None:
+def offset_at(text: str, line: int, character: int, encoding: Encoding, near: Near = _TOP) -> int | None:
     """Character offset of a position, or None where the text has no such place.
 
-    A column within a character, such as between two surrogates, is that of the character's start.
+    A column within a character, such as between two surrogates, is that of the character's start. `near` is
+    a place of the text's from which to look.
     """
-    bounds = _line_bounds(text, line)
+    bounds = _line_bounds(text, line, near)
     return None if bounds is None else _offset_in_line(text, *bounds, character, encoding)
 
 
@@ -107,13 +116,20 @@ def position_of(text: str, offset: int, encoding: Encoding) -> Spot:
 
 def changed(text: str, start: Spot, end: Spot, new: str, encoding: Encoding) -> str:
     """The text with a range replaced. Places outside the text are moved to its nearest, as LSP asks."""
-    first = _nearest(text, *start, encoding)
-    last = first if end == start else _nearest(text, *end, encoding)
-    return text[:first] + new + text[max(first, last) :]
+    return _changed(text, start, end, new, encoding, _TOP)[0]
 
 
-def _nearest(text: str, line: int, character: int, encoding: Encoding) -> int:
-    bounds = _line_bounds(text, line)
+def _changed(text: str, start: Spot, end: Spot, new: str, encoding: Encoding, near: Near) -> tuple[str, Near]:
+    """The same, and a place near the change: the beginning of the line where the range began."""
+    first = _nearest(text, *start, encoding, near)
+    last = first if end == start else _nearest(text, *end, encoding, near)
+    bounds = _line_bounds(text, start[0], near) if _only_lf_ends(text) else None
+    near = _TOP if bounds is None else (start[0], bounds[0])
+    return text[:first] + new + text[max(first, last) :], near
+
+
+def _nearest(text: str, line: int, character: int, encoding: Encoding, near: Near) -> int:
+    bounds = _line_bounds(text, line, near)
     if bounds is None:
         return len(text)
     offset = _offset_in_line(text, *bounds, max(0, character), encoding)
@@ -125,15 +141,36 @@ def _only_lf_ends(text: str) -> bool:
     return "\r" not in text or text.count("\r") == text.count("\r\n")
 
 
-def _line_bounds(text: str, line: int) -> tuple[int, int] | None:
+def _line_start(text: str, line: int, near: Near) -> int | None:
+    """Where a line begins, if all end with LF; None where there are fewer."""
+    passed, start = near
+    if line < passed - _FEW:
+        passed, start = _TOP
+    for _ in range(passed - line):
+        start = text.rfind("\n", 0, start - 1) + 1
+    left, end = max(0, line - passed), len(text)
+    while left > _FEW and end - start > _FEW:
+        middle = (start + end) // 2
+        ends = text.count("\n", start, middle)
+        if ends < left:
+            start, left = middle, left - ends
+        else:
+            end = middle
+    for _ in range(left):
+        start = text.find("\n", start) + 1
+        if not start:
+            return None
+    return start
+
+
+def _line_bounds(text: str, line: int, near: Near) -> tuple[int, int] | None:
     """Start and end of a line, counted from 0, without its line end."""
     if line < 0:
         return None
     if _only_lf_ends(text):
-        pieces = text.split("\n", line)
-        if len(pieces) <= line:
+        start = _line_start(text, line, near)
+        if start is None:
             return None
-        start = len(text) - len(pieces[-1])
         end = text.find("\n", start)
         end = len(text) if end < 0 else end
         return start, end - (text[end - 1 : end] == "\r" and end > start and end < len(text))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from model import neighbourhood
+from model.errors import plain
 from model.fim import Hole, Prompt, Snippet
 from model.tokenizer import Tokenizer
 
@@ -35,8 +36,9 @@ def account(hole: Hole, prompt: Prompt, tokenizer: Tokenizer) -> tuple[Piece, ..
     """The pieces of a hole's prompt in their order, then the neighbours that found no room."""
     pieces = [_piece(kind, tokens, hole, tokenizer) for kind, tokens in _sections(prompt.tokens, tokenizer)]
     if prompt.pending:
-        why = f"{prompt.pending!r} is half a word: what is written must begin with it"
-        pieces.append(Piece(part="pending", path=hole.path, tokens=0, lines=0, why=why))
+        pieces.append(
+            Piece(part="pending", path=hole.path, tokens=0, lines=0, why=_half_typed(prompt.pending))
+        )
     shown = {piece.path for piece in pieces if piece.part == "neighbour"}
     pieces += [
         Piece(
@@ -105,6 +107,16 @@ def _piece(part: Part, tokens: list[int], hole: Hole, tokenizer: Tokenizer) -> P
         whole = len(text) >= len(hole.prefix.rstrip())
         why = "what stands before the cursor" + ("" if whole else ", as far back as there is room")
     return Piece(part=part, path=path, tokens=len(tokens), lines=lines, why=why)
+
+
+def _half_typed(pending: str) -> str:
+    """Which of the text before the cursor is not in the prompt, and what becomes of it."""
+    ends, blanks = pending.count("\n"), len(pending) - pending.count("\n")
+    counted = ((ends, "line end"), (blanks, "blank"))
+    white = " and ".join(f"{count} {name}{'s' * (count > 1)}" for count, name in counted if count)
+    words = plain(pending.strip())
+    what = f'"{words}"' if words else f"the white space before the cursor ({white})"
+    return f"{what} may be unfinished: it is left out, and what the model writes must begin with it"
 
 
 def _likeness(hole: Hole, snippet: Snippet) -> str:

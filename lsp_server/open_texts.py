@@ -151,17 +151,18 @@ class OpenTexts:
             log.warning("a request for %s, which is not open, was answered with nothing", uri)
             return None
         first, last = (spot, spot) if chosen is None else (chosen.start, chosen.end)
-        ends = []
-        for line, character in (spot, first, last):
-            ends.append(offset_at(document.text, line, character, self.encoding))
-            if ends[-1] is None:
+        found: dict[Spot, int] = {}  # mostly all are one place, which takes a while to find in a long file
+        for line, character in dict.fromkeys((spot, first, last)):
+            offset = offset_at(document.text, line, character, self.encoding, document.near)
+            if offset is None:
                 log.warning(
                     "line %d, character %d is outside %s; the request was answered with nothing",
                     line, character, document.path,
                 )  # fmt: skip
                 return None
-        before = document.text[: ends[1]] + (chosen.text if chosen else "")
-        return self._place(uri, document, before, document.text[ends[2] :])
+            found[line, character] = offset
+        before = document.text[: found[first]] + (chosen.text if chosen else "")
+        return self._place(uri, document, before, document.text[found[last] :])
 
     def place_after(self, uri: str, beginning: str) -> Place | None:
         """The place behind the beginning of a document, LF line ends; None where it does not begin so."""

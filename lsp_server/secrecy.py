@@ -121,14 +121,17 @@ class Followed:
         return secrets.without_overlaps([*self.in_lines, *self.keys])
 
 
-def follow(before: Followed, text: str) -> Followed:
-    """The same of the document's new text: only lines that have changed are read."""
+def follow(before: Followed, text: str, alike: tuple[int, int] | None = None) -> Followed:
+    """The same of the document's new text: only lines that have changed are read.
+
+    `alike` are numbers of characters in which both begin and end, apart, where they are known.
+    """
     old = before.text
     if text == old:
         return before
     shift = len(text) - len(old)
-    start = text.rfind("\n", 0, _alike(old, text)) + 1
-    end = text.find("\n", len(text) - _alike_at_end(old, text, start))
+    start = text.rfind("\n", 0, _alike(old, text) if alike is None else alike[0]) + 1
+    end = text.find("\n", len(text) - (_alike_at_end(old, text, start) if alike is None else alike[1]))
     end = len(text) if end < 0 else end
     changed = text[start:end]
     in_lines = (
@@ -140,6 +143,17 @@ def follow(before: Followed, text: str) -> Followed:
     has_key_mark = secrets.KEY_MARK in (text if before.has_key_mark else changed)
     keys = tuple(secrets.private_keys(text)) if has_key_mark else ()
     return Followed(text=text, in_lines=in_lines, keys=keys, has_key_mark=has_key_mark)
+
+
+def _typed(old: Hole | None, new: Hole) -> tuple[int, int] | None:
+    """What two versions of a document have alike if only something before the cursor was typed or taken away.
+
+    That is found by comparing alone, where any other change has to be searched for.
+    """
+    if old is None or old.suffix != new.suffix:
+        return None
+    shorter, longer = sorted((old.prefix, new.prefix), key=len)
+    return (len(shorter), len(new.suffix)) if longer.startswith(shorter) else None
 
 
 def _moved(secret: Secret, shift: int) -> Secret:
@@ -172,6 +186,7 @@ def _alike_at_end(one: str, other: str, start: int) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Document:
+    hole: Hole | None = None
     followed: Followed = field(default_factory=Followed)
     found: list[Secret] = field(default_factory=list)
     values: list[str] = field(default_factory=list)
@@ -212,12 +227,12 @@ class Secrecy:
         """What this hole's document holds, and what may be shown in it."""
         with self._lock:
             document = self._followed.pop(hole.path, _Document())
-        now = follow(document.followed, hole.prefix + hole.suffix)
+        now = follow(document.followed, hole.prefix + hole.suffix, _typed(document.hole, hole))
         if now is not document.followed:
             found = now.found
             values = secrets.values(now.text, found)
             known = document.known if values == document.values else Known(values)
-            document = _Document(followed=now, found=found, values=values, known=known)
+            document = _Document(hole=hole, followed=now, found=found, values=values, known=known)
         with self._lock:
             self._followed[hole.path] = document
             while len(self._followed) > _DOCUMENTS:

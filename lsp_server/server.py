@@ -1,4 +1,4 @@
-"""The language server: LSP in, LSP out. The only file that knows lsprotocol; jsonrpc.py also knows pygls.
+"""The language server: LSP in, LSP out. With it, words.py, menu.py and progress.py alone know lsprotocol.
 
     textDocument/inlineCompletion   ghost text
     textDocument/completion         the same as menu entries, for editors without ghost text only
@@ -12,8 +12,9 @@
     textDocument/didShowCompletion, textDocument/didPartiallyAcceptCompletion
                                     what a client shows, and how much of it was taken
 
-Not here: what is suggested and when (service.py), the process around it (process.py). Positions pass through
-as the editor counts them; they become character offsets in `OpenTexts`, once.
+Not here: what is suggested and when (service.py), the process around it (process.py), messages as such
+(jsonrpc.py, which knows pygls). Positions pass through as the editor counts them; they become character
+offsets in `OpenTexts`, once.
 """
 
 from __future__ import annotations
@@ -21,25 +22,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
-import re
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping
 from typing import Any
 
-from cattrs import Converter
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
-from pygls.protocol import default_converter, lsp_method
+from pygls.protocol import lsp_method
 from pygls.uris import to_fs_path
 
-from lsp_server import attribution, lifetime, settings
+from lsp_server import attribution, lifetime, menu, model_request, settings, words
 from lsp_server.completer import Silence
-from lsp_server.documents import Document, Edit, Encoding, Spot, line_end, units
+from lsp_server.documents import line_end
 from lsp_server.jsonrpc import AnsweringProtocol
 from lsp_server.model_request import ModelRequest
-from lsp_server.notebooks import Cell, Notebook
 from lsp_server.open_texts import Chosen, Splice
+from lsp_server.progress import Progress
 from lsp_server.service import Answer, Flags, Load, Service, State, load_engine
 
 STATUS = "tabwright/status"
@@ -47,12 +45,7 @@ MODEL = "tabwright/model"
 ACCEPTED = "tabwright.accepted"
 DID_SHOW = "textDocument/didShowCompletion"
 DID_PARTLY_ACCEPT = "textDocument/didPartiallyAcceptCompletion"
-# In menus of editors without ghost text: the word before the cursor, which an entry has to match.
-_WORD_BEFORE = re.compile(r"\w*\Z")
-_LABEL_LENGTH = 60
 _MOST_OFFERED = 64  # suggestions whose acceptance is still recognised
-_LOOK_EVERY = 0.5  # seconds, at how far the index is
-_ENCODINGS: dict[str, Encoding] = {"utf-8": "utf-8", "utf-16": "utf-16", "utf-32": "utf-32"}
 _LEVELS = {
     logging.ERROR: types.MessageType.Error,
     logging.WARNING: types.MessageType.Warning,
@@ -71,12 +64,12 @@ class Protocol(AnsweringProtocol):
     @lsp_method(types.TEXT_DOCUMENT_DID_OPEN)
     def lsp_text_document__did_open(self, params: types.DidOpenTextDocumentParams) -> None:
         """Keep the text."""
-        self._server.service.open(params.text_document.uri, _document(params.text_document))
+        self._server.service.open(params.text_document.uri, words.document(params.text_document))
 
     @lsp_method(types.TEXT_DOCUMENT_DID_CHANGE)
     def lsp_text_document__did_change(self, params: types.DidChangeTextDocumentParams) -> None:
         """Edit the text."""
-        self._server.service.change(params.text_document.uri, _edits(params.content_changes))
+        self._server.service.change(params.text_document.uri, words.edits(params.content_changes))
 
     @lsp_method(types.TEXT_DOCUMENT_DID_CLOSE)
     def lsp_text_document__did_close(self, params: types.DidCloseTextDocumentParams) -> None:
@@ -86,9 +79,8 @@ class Protocol(AnsweringProtocol):
     @lsp_method(types.NOTEBOOK_DOCUMENT_DID_OPEN)
     def lsp_notebook_document__did_open(self, params: types.DidOpenNotebookDocumentParams) -> None:
         """Keep the cells and their texts."""
-        uri = params.notebook_document.uri
-        notebook = Notebook(path=_path(uri), cells=_cells(params.notebook_document.cells))
-        self._server.service.open_notebook(uri, notebook, _documents(params.cell_text_documents))
+        opened, texts = params.notebook_document, words.documents(params.cell_text_documents)
+        self._server.service.open_notebook(opened.uri, words.notebook(opened), texts)
 
     @lsp_method(types.NOTEBOOK_DOCUMENT_DID_CHANGE)
     def lsp_notebook_document__did_change(self, params: types.DidChangeNotebookDocumentParams) -> None:
@@ -99,10 +91,11 @@ class Protocol(AnsweringProtocol):
         splice, opened, closed = None, {}, []
         if cells.structure is not None:
             array = cells.structure.array
-            splice = Splice(start=array.start, deleted=array.delete_count, cells=_cells(array.cells or ()))
-            opened = _documents(cells.structure.did_open or ())
+            put = words.cells(array.cells or ())
+            splice = Splice(start=array.start, deleted=array.delete_count, cells=put)
+            opened = words.documents(cells.structure.did_open or ())
             closed = [document.uri for document in cells.structure.did_close or ()]
-        edits = [(one.document.uri, _edits(one.changes)) for one in cells.text_content or ()]
+        edits = [(one.document.uri, words.edits(one.changes)) for one in cells.text_content or ()]
         self._server.service.change_notebook(params.notebook_document.uri, splice, opened, closed, edits)
 
     @lsp_method(types.NOTEBOOK_DOCUMENT_DID_CLOSE)
@@ -124,7 +117,7 @@ class Server(LanguageServer):
             _version(),
             notebook_document_sync=types.NotebookDocumentSyncOptions([python_cells], save=True),
             protocol_cls=Protocol,
-            converter_factory=_converter,
+            converter_factory=words.converter,
         )
         self.service = Service(self, flags, load)
         self.about_model = ModelRequest()
@@ -133,8 +126,7 @@ class Server(LanguageServer):
         self.loop: asyncio.AbstractEventLoop | None = None
         self._offered: OrderedDict[str, str] = OrderedDict()  # URI by the id of a suggestion
         self._numbers = 0
-        self.progress_bars = 0
-        self._narrating: asyncio.Task[None] | None = None
+        self.bars = Progress(self)
 
     def tell_status(self, state: State, message: str) -> None:
         """Send `tabwright/status` to a client that wants it: some warn of what they do not know."""
@@ -154,8 +146,7 @@ class Server(LanguageServer):
 
     def tell_indexing(self) -> None:
         """Show a progress bar while the workspace is looked through."""
-        if _wants_progress(self) and (self._narrating is None or self._narrating.done()):
-            self._narrating = asyncio.ensure_future(_narrate_indexing(self))
+        self.bars.begin_indexing(lambda: self.service.indexed)
 
     def offer(self, uri: str, text: str, matches: attribution.Matches) -> types.Command:
         """The command that tells us of an acceptance of an item's text, with a fresh id.
@@ -169,7 +160,7 @@ class Server(LanguageServer):
             self._offered.popitem(last=False)
         if self.service.signals is not None:
             self.service.signals.named(number, uri, text)
-        about = [{"attribution": _as_json(matches)}] if matches else []
+        about = [{"attribution": attribution.records(matches)}] if matches else []
         return types.Command(title="Accepted", command=ACCEPTED, arguments=[number, *about])
 
     def offered(self, number: str) -> str | None:
@@ -206,7 +197,7 @@ def initialize(ls: Server, params: types.InitializeParams) -> None:
     ls.service.configure(params.initialization_options, at_start=True)
     agreed = ls.workspace.position_encoding
     ls.client_has_folders = params.workspace_folders is not None
-    ls.service.texts.encoding = _ENCODINGS.get(str(getattr(agreed, "value", agreed)), "utf-16")
+    ls.service.texts.encoding = words.ENCODINGS.get(str(getattr(agreed, "value", agreed)), "utf-16")
     _read_folders(ls)
     about_text = params.capabilities.text_document
     if about_text is None or about_text.inline_completion is None:
@@ -241,56 +232,16 @@ async def initialized(ls: Server, params: types.InitializedParams) -> None:
                 register_options=types.DidChangeConfigurationRegistrationOptions(section=settings.SECTION),
             )
         )
-    tasks = []
+    tasks: list[Awaitable[None]] = []
     if registrations:
-        tasks.append(ls.client_register_capability_async(types.RegistrationParams(registrations)))
-    if _wants_progress(ls):
-        tasks.append(_narrate_loading(ls, loading))
+        # Sent here and now: whoever asks anything next may count on it.
+        asked = ls.client_register_capability(types.RegistrationParams(registrations))
+        tasks.append(asyncio.wrap_future(asked))
+    if ls.bars.wanted:
+        tasks.append(ls.bars.narrate_loading(loading, lambda: ls.service.state[1]))
     for failed in await asyncio.gather(*tasks, return_exceptions=True):
         if isinstance(failed, Exception):  # an editor may refuse what it said it could
             log.info("the editor refused: %s", failed)
-
-
-async def _narrate_loading(ls: Server, loading: asyncio.Future[None]) -> None:
-    """A progress bar until the model is loaded."""
-    bar = "tabwright-loading"
-    await ls.work_done_progress.create_async(bar)
-    begin = types.WorkDoneProgressBegin(title="Tabwright: loading the model", cancellable=False)
-    ls.work_done_progress.begin(bar, begin)
-    await asyncio.wait([loading])
-    ls.work_done_progress.end(bar, types.WorkDoneProgressEnd(message=ls.service.state[1]))
-
-
-async def _narrate_indexing(ls: Server) -> None:
-    """A progress bar until the workspace has been looked through."""
-    await asyncio.sleep(_LOOK_EVERY)  # no bar for what is done at once
-    state = ls.service.indexed
-    if state is None or state.complete:
-        return
-    ls.progress_bars += 1
-    bar = f"tabwright-indexing-{ls.progress_bars}"
-    try:
-        await ls.work_done_progress.create_async(bar)
-    except Exception as error:  # an editor may refuse what it said it could
-        log.info("the editor refused: %s", error)
-        return
-    begin = types.WorkDoneProgressBegin(title="Tabwright: reading the workspace", cancellable=False)
-    ls.work_done_progress.begin(bar, begin)
-    told = -1
-    while (state := ls.service.indexed) is not None and not state.complete:
-        if state.files != told:
-            told = state.files
-            report = types.WorkDoneProgressReport(message=f"{told:,} files")
-            ls.work_done_progress.report(bar, report)
-        await asyncio.sleep(_LOOK_EVERY)
-    files = state.files if state is not None else 0
-    ls.work_done_progress.end(bar, types.WorkDoneProgressEnd(message=f"{files:,} files"))
-    ls.work_done_progress.tokens.pop(bar, None)
-
-
-def _wants_progress(ls: Server) -> bool:
-    about_window = ls.client_capabilities.window
-    return about_window is not None and bool(about_window.work_done_progress)
 
 
 def _wants_status(ls: Server) -> bool:
@@ -354,11 +305,11 @@ async def inline_completion(
         return types.InlineCompletionList(items=[])
     answer = await ls.service.suggest(
         params.text_document.uri,
-        _spot(params.position),
+        words.spot(params.position),
         invoked=params.context.trigger_kind == types.InlineCompletionTriggerKind.Invoked,
         chosen=None
         if selected is None
-        else Chosen(start=_spot(where.start), end=_spot(where.end), text=selected.text),
+        else Chosen(start=words.spot(where.start), end=words.spot(where.end), text=selected.text),
     )
     if answer is None:
         return None
@@ -383,19 +334,16 @@ async def completion(ls: Server, params: types.CompletionParams) -> types.Comple
     invoked = ls.service.settings.trigger_mode == "invoked" and (
         params.context is None or params.context.trigger_kind == types.CompletionTriggerKind.Invoked
     )
-    answer = await ls.service.suggest(params.text_document.uri, _spot(params.position), invoked=invoked)
+    answer = await ls.service.suggest(params.text_document.uri, words.spot(params.position), invoked=invoked)
     if answer is None or isinstance(answer, Silence):
         return None
-    found = _WORD_BEFORE.search(answer.hole.prefix)
-    word = found.group() if found else ""
-    column = max(0, params.position.character - units(word, ls.service.texts.encoding))
-    start = types.Position(line=params.position.line, character=column)
-    where = types.Range(start=start, end=params.position)
+    word = menu.word_before(answer.hole.prefix)
+    where = menu.range_of(word, params.position, ls.service.texts.encoding)
     items = [
-        _entry(
+        menu.entry(
             word + text,
             where,
-            str(index),
+            index,
             ls.offer(params.text_document.uri, text, matches),
             answer.hole.language,
             matches,
@@ -406,48 +354,9 @@ async def completion(ls: Server, params: types.CompletionParams) -> types.Comple
     return types.CompletionList(is_incomplete=True, items=items)
 
 
-def _entry(
-    text: str,
-    where: types.Range,
-    order: str,
-    command: types.Command,
-    language: str,
-    matches: attribution.Matches,
-) -> types.CompletionItem:
-    first, _, more = text.strip().partition("\n")
-    first = first.rstrip("\r")
-    return types.CompletionItem(
-        label=first[:_LABEL_LENGTH] + ("…" if more or len(first) > _LABEL_LENGTH else ""),
-        kind=types.CompletionItemKind.Text,
-        detail=f"Tabwright: as in {matches[0].project}, {matches[0].license}" if matches else "Tabwright",
-        filter_text=first,
-        sort_text="\t" + order,  # before every name
-        text_edit=types.TextEdit(range=where, new_text=text),
-        insert_text_format=types.InsertTextFormat.PlainText,
-        insert_text_mode=types.InsertTextMode.AsIs,
-        command=command,
-        data={"language": language, "attribution": _as_json(matches)},
-    )
-
-
 def resolve(ls: Server, item: types.CompletionItem) -> types.CompletionItem:
-    """The whole text of a menu entry, as the editor can show it: only one entry in many is looked at."""
-    about_text = ls.client_capabilities.text_document
-    about_item = about_text.completion.completion_item if about_text and about_text.completion else None
-    formats = about_item.documentation_format if about_item is not None else None
-    text = item.text_edit.new_text if item.text_edit is not None else item.label
-    text = text.replace("\r\n", "\n")
-    if not formats:
-        item.documentation = text  # the editor may be older than MarkupContent
-        return item
-    if types.MarkupKind.Markdown in formats:
-        language = item.data.get("language", "") if isinstance(item.data, dict) else ""
-        fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
-        kind, text = types.MarkupKind.Markdown, f"{fence}{language}\n{text}\n{fence}"
-    else:
-        kind = types.MarkupKind.PlainText
-    item.documentation = types.MarkupContent(kind=kind, value=text)
-    return item
+    """The whole text of a menu entry."""
+    return menu.resolved(item, ls.client_capabilities)
 
 
 def status(ls: Server, params: Any) -> dict[str, str]:
@@ -457,8 +366,12 @@ def status(ls: Server, params: Any) -> dict[str, str]:
 
 
 async def model(ls: Server, params: Any) -> dict[str, Any]:
-    """Answer the request `tabwright/model`."""
-    return await ls.about_model.answer(ls.service.model_folder)
+    """Answer the request `tabwright/model`: of the model that answers, wherever it is."""
+    elsewhere = ls.service.elsewhere
+    if elsewhere is None:
+        return await ls.about_model.answer(ls.service.model_folder)
+    state, message = ls.service.state
+    return model_request.elsewhere(*elsewhere, problem=message if state == "problem" else None)
 
 
 def accepted(ls: Server, number: str, *about: object) -> None:
@@ -509,40 +422,6 @@ def build(flags: Flags | None = None, load: Load = load_engine) -> Server:
     return server
 
 
-# From LSP's words to ours
-
-
-def _converter() -> Converter:
-    """pygls' converter, taking trigger kinds of drafts of the protocol (0 and 1) for the final ones."""
-    converter: Converter = default_converter()  # type: ignore[no-untyped-call]
-    kinds = types.InlineCompletionTriggerKind
-    converter.register_structure_hook(
-        kinds, lambda value, _: kinds.Automatic if value == 2 else kinds.Invoked
-    )
-    return converter
-
-
-def _document(opened: types.TextDocumentItem) -> Document:
-    return Document(path=_path(opened.uri), language_id=opened.language_id, text=opened.text)
-
-
-def _documents(opened: Sequence[types.TextDocumentItem]) -> dict[str, Document]:
-    return {document.uri: _document(document) for document in opened}
-
-
-def _cells(cells: Sequence[types.NotebookCell]) -> tuple[Cell, ...]:
-    return tuple(Cell(uri=cell.document, is_code=cell.kind == types.NotebookCellKind.Code) for cell in cells)
-
-
-def _path(uri: str) -> str:
-    """Where a document lies, links followed; the end of its URI where that is no file."""
-    path = to_fs_path(uri)
-    if path:
-        with contextlib.suppress(ValueError, OSError):  # a NUL; a surrogate
-            return os.path.realpath(path)
-    return uri.rsplit("/", 1)[-1]
-
-
 def _saved(ls: Server, uri: str) -> None:
     path = to_fs_path(uri)
     if path:
@@ -550,28 +429,11 @@ def _saved(ls: Server, uri: str) -> None:
             ls.service.saved(path)
 
 
-def _edits(changes: Sequence[types.TextDocumentContentChangeEvent]) -> list[Edit]:
-    return [
-        Edit(text=change.text, start=_spot(change.range.start), end=_spot(change.range.end))
-        if isinstance(change, types.TextDocumentContentChangePartial)
-        else Edit(text=change.text)
-        for change in changes
-    ]
-
-
-def _spot(position: types.Position) -> Spot:
-    return position.line, position.character
-
-
 def _texts(answer: Answer) -> list[tuple[str, attribution.Matches]]:
     """The suggestions with the document's line ends, and what of each stands in the training corpus."""
     end = line_end(answer.document.text)
     pairs = zip(answer.suggestions, answer.matches, strict=True)
     return [(one.text.replace("\n", end), matches) for one, matches in pairs]
-
-
-def _as_json(matches: attribution.Matches) -> list[dict[str, object]]:
-    return [attribution.record(match) for match in matches]
 
 
 def _read_folders(ls: Server) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import chain, islice
 
 from lsp_server.blocks import without_empty_end
@@ -26,6 +27,7 @@ _MOST_PARSED = 200_000  # characters for one suggestion, some 40 ms
 _MOST_CLOSERS = 4  # taken from one end
 _TRIED_IF_TOLERABLE = 8  # ways to make a line sound in a file that is broken anyway
 _UNJUDGED = 1000  # errors of what there was no time to parse
+_MOST_KNOWN = 64  # texts of a request and of the next: of three that are judged, two have been before
 _CLOSERS = {"(": ")", "[": "]", "{": "}"}
 _BEHIND_CLOSERS = re.compile(r"\s*[;:{]\s*\Z")  # what ends a line behind the brackets it has closed
 _CLOSES = re.compile(r"(?:'''|\"{3}|[)\]}\"'`;,])\s*\Z")
@@ -87,8 +89,15 @@ class _Parser:
     def errors(self, text: str) -> int:
         if self.left <= 0:
             return _UNJUDGED
-        self.left -= len(text)
-        return len(syntax.error_spans(syntax.parse(text, self.language)))
+        self.left -= len(text)  # also of what is known: the same texts are judged, whatever was asked before
+        return _errors_known(text, self.language) if len(text) <= LONG else _errors_in(text, self.language)
+
+
+def _errors_in(text: str, language: str) -> int:
+    return len(syntax.error_spans(syntax.parse(text, language)))
+
+
+_errors_known = lru_cache(_MOST_KNOWN)(_errors_in)
 
 
 class _Around:

@@ -43,6 +43,19 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rest:
+    """What is left of a suggestion that was made before: `whole[start:end]` of what was suggested there.
+
+    `before` is the text that the whole one was to follow.
+    """
+
+    before: str
+    whole: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Suggestion:
     """Text to insert at the hole, LF line ends. `tokens` were decoded for it: 0 when it was known already.
 
@@ -50,7 +63,7 @@ class Suggestion:
     much was asked for and why, `confidence` how likely the first line is right, by these `features` (None:
     the release does not tell), `chances` how likely all up to the end of each line is, `mended` whether it is
     less or more than the model wrote, which would not have parsed; `wanted` that somebody asked for it, or
-    for what it is the rest of.
+    for what it is the rest of; `rest_of` what that is, where it was not made for this very place.
     """
 
     text: str
@@ -64,6 +77,7 @@ class Suggestion:
     chances: tuple[float, ...] = field(default=(), compare=False)
     mended: bool = field(default=False, compare=False)
     wanted: bool = field(default=False, compare=False)
+    rest_of: Rest | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,30 +4,38 @@ One background thread looks for them, reads them and gives them to a `Project` a
 a quarter of the time at most, and in the workspace it only reads: nothing is written, run or sent, git
 included. What is read is given on without its secrets. With a `Shelf` the project is kept in the user's cache
 folder, so that at the next start only what has changed is encoded and sorted. What is left out is counted by
-`Reason`. `.gitignore` files count as they do for git, whether or not a file is tracked, and so does
-`.git/info/exclude`; `.tabwrightignore`, of the same syntax, overrules both.
+`Reason`.
 
-Not here: what the files are good for (model/serving/memory.py), which of them are open and excluded there
-(context.py), when the editor says that one changed (server.py).
+Not here: which files those are (source_files.py), what they are good for (model/serving/memory.py), which of
+them are open and excluded there (context.py), when the editor says that one changed (server.py).
 """
 
 from __future__ import annotations
 
 import logging
 import os
-import re
-import stat
 import threading
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from lsp_server import context
+from lsp_server.source_files import _SECRET as _SECRET  # tests of pages look for it here
+from lsp_server.source_files import (
+    LARGEST_FILE,
+    MOST_FILES,
+    Reason,
+    judged,
+    read_source_files,
+    source_files,
+    text_of,
+    worth,
+)
 from model import plain_files, secrets, syntax
-from model.ignored import IGNORE_FILES, Rules, is_environment, is_skipped
+from model.ignored import IGNORE_FILES
 from model.plain_files import Stamp
 
 if TYPE_CHECKING:
@@ -35,26 +43,8 @@ if TYPE_CHECKING:
     from model.serving.project import Project
     from model.serving.shelf import Shelf
 
-Reason = Literal[
-    "skipped folder",  # hidden, or of a kind that holds nobody's own source
-    "environment",  # a virtual environment
-    "link",
-    "secret",  # by its name
-    "ignored",
-    "unreadable",
-    "large",
-    "not text",  # its content or its name is not UTF-8
-    "generated",  # has a line that nobody wrote
-    "empty",
-    "same name",  # as a file of another workspace folder
-    "limit",  # too many files, folders or tokens
-    "error",  # of our own
-]
+__all__ = ["LARGEST_FILE", "MOST_FILES", "Reason", "State", "Workspace", "read_source_files"]
 
-MOST_FILES = 5_000
-LARGEST_FILE = context.LARGEST_NEIGHBOUR  # characters
-LONGEST_LINE = 5_000  # characters
-_MOST_FOLDERS = 20_000
 _MOST_FOUND = 20_000  # files, of which the most useful are read
 _MOST_CHANGES = 500  # beyond, looking at everything once is less work
 _BATCH = 150_000  # characters: adding sorts and copies, so files are not added one by one
@@ -62,10 +52,6 @@ _SLICE = 0.01  # seconds of work after which a rest is due
 _REST = 3  # seconds for each second of work
 _SETTLE = 0.2  # seconds: a save often comes as several changes
 _SHELVE_AFTER = 300.0  # seconds: an index is megabytes, and a save changes a file
-_SECRET = re.compile(
-    r"\A\.env|secret|credential|\Aid_(rsa|dsa|ecdsa|ed25519)|\.(pem|key|p12|pfx|jks|keystore)(\.|\Z)"
-)
-_TEST = re.compile(r"(\A|/)(tests?/|test_[^/]*\Z|conftest\.|[^/]*_test\.[^/]*\Z)")
 
 log = logging.getLogger("lsp_server")
 
@@ -78,13 +64,6 @@ class State:
     tokens: int = 0
     complete: bool = False
     left_out: Mapping[Reason, int] = field(default_factory=dict)
-
-
-class Source(NamedTuple):
-    """A source file, or the reason why it, or a folder, is left out."""
-
-    path: str
-    left_out: Reason | None = None
 
 
 class _Known(NamedTuple):
@@ -264,7 +243,7 @@ class Workspace:
         found: dict[str, str] = {}
         for folder in self._folders:
             self._find(folder, found)
-        names = sorted(found, key=_rank)
+        names = sorted(found, key=worth)
         self._left_out.update({found[name]: "limit" for name in names[MOST_FILES:]})
         files = {name: found[name] for name in names[:MOST_FILES]}
         self._forget([name for name, known in self._known.items() if known.path != files.get(name)])
@@ -356,7 +335,7 @@ class Workspace:
             if known and (self._nearby is None or name in self._near):
                 return None
             name.encode()
-            text, reason = _text(path, stamp)
+            text, reason = text_of(path, stamp)
             text = self._hide(text)
             if known and reason is None:
                 self._put_near(name, text)
@@ -430,133 +409,9 @@ class Workspace:
         self._told = True
 
 
-# Which files
-
-
-def source_files(
-    folder: str,
-    languages: Collection[str],
-    *,
-    apart: Collection[str] = (),
-    between: Callable[[], None] = lambda: None,
-) -> Iterator[Source]:
-    """The source files below a folder, shallow ones first, and what is left out by its name or place.
-
-    Nothing is said of files in other languages, nor of the folders `apart`, which are looked through by
-    themselves. `between` is called between two folders; what it raises ends the search.
-    """
-    waiting = deque([(folder, Rules.above(folder))])
-    opened = 0
-    while waiting:
-        between()
-        place, rules = waiting.popleft()
-        opened += 1
-        if opened > _MOST_FOLDERS:
-            yield Source(place, "limit")
-            return
-        if place != folder and is_environment(place):
-            yield Source(place, "environment")
-            continue
-        try:
-            entries = _entries(place, languages)
-        except OSError as error:
-            log.debug("%s cannot be read: %s", place, error)
-            yield Source(place, "unreadable")
-            continue
-        rules = rules.below(place)
-        for path in entries:
-            reason = _reason(path, rules)
-            if reason is not None:
-                yield Source(path, reason)
-            elif syntax.language_of(path) in languages and not Path(path).is_dir():
-                yield Source(path)
-            elif path not in apart:
-                waiting.append((path, rules))
-
-
-def read_source_files(folder: str, languages: Collection[str]) -> Iterator[tuple[str, str]]:
-    """The files that a workspace of this folder would hold, at once: (path below the folder, text)."""
-    found = [source.path for source in source_files(folder, languages) if source.left_out is None]
-    for path in sorted(found, key=lambda path: _rank(context.relative_path(path, [folder])))[:MOST_FILES]:
-        try:
-            text, reason = _text(path, plain_files.stamp(path))
-        except (OSError, UnicodeError):
-            continue
-        if reason is None:
-            yield context.relative_path(path, [folder]), secrets.hidden(text)
-
-
-def judged(path: str, folder: str) -> Reason | None:
-    """Why a path below a folder, or a folder between them, is left out by its name or place."""
-    place, rules = folder, Rules.above(folder)
-    for part in Path(path).relative_to(folder).parts:
-        if place != folder and is_environment(place):
-            return "environment"
-        rules = rules.below(place)
-        place = str(Path(place, part))
-        reason = _reason(place, rules)
-        if reason is not None:
-            return reason
-    return None
-
-
-def _entries(place: str, languages: Collection[str]) -> list[str]:
-    """The folders and source files in a folder, in order. Raises OSError."""
-    with os.scandir(place) as found:
-        return sorted(
-            entry.path for entry in found if syntax.language_of(entry.name) in languages or _is_folder(entry)
-        )
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link to where we may not look
-        return False
-
-
-def _reason(path: str, rules: Rules) -> Reason | None:
-    """Why one entry of a folder is left out, by itself."""
-    name = Path(path).name
-    try:
-        info = Path(path).lstat()
-    except OSError as error:
-        log.debug("%s cannot be read: %s", path, error)
-        return "unreadable"
-    is_folder = stat.S_ISDIR(info.st_mode)
-    # Links lead to what is found by itself, in circles, or to what must not be read.
-    if plain_files.is_link(info):
-        return "link"
-    if is_folder and is_skipped(name):
-        return "skipped folder"
-    if _SECRET.search(name.lower()):
-        return "secret"
-    return "ignored" if rules.ignore(path, is_folder=is_folder) else None
-
-
-def _rank(name: str) -> tuple[bool, int, str]:
-    """The most useful file first: a limit cuts tests and what lies deep."""
-    return _TEST.search(name.lower()) is not None, name.count("/"), name
-
-
 def _deepest(path: str, folders: Iterable[str]) -> str | None:
     return max((folder for folder in folders if Path(folder) in Path(path).parents), key=len, default=None)
 
 
 def _at_or_below(path: str, places: Collection[str]) -> bool:
     return path in places or any(str(parent) in places for parent in Path(path).parents)
-
-
-# What is in them
-
-
-def _text(path: str, stamp: Stamp) -> tuple[str, Reason | None]:
-    """A file's text with LF, or why it is left out. Raises OSError and UnicodeError."""
-    if stamp[2] > 4 * LARGEST_FILE:  # UTF-8 takes four bytes a character at most
-        return "", "large"
-    text = context.with_lf(plain_files.read(path, 4 * LARGEST_FILE).decode("utf-8-sig"))
-    if len(text) > LARGEST_FILE:
-        return "", "large"
-    if max(map(len, text.split("\n"))) > LONGEST_LINE:
-        return "", "generated"
-    return text, None if text.strip() else "empty"

@@ -43,6 +43,8 @@ INDEX, DOCUMENTS = "index.json", "documents.json.zz"
 COUNTS, REMAINDERS, OWNERS = "counts.npy", "remainders.npy", "owners.npy"
 
 _LARGEST_INDEX, _LARGEST_NAMES = 1 << 20, 1 << 28  # bytes that are read of a description, and of names
+# The table of documents begins with the projects; unless there are thousands, so many bytes hold all.
+_BEGIN, _HEAD = '{"projects":', 1 << 16
 _BLOCK = 128  # bytes of counts between two known places
 _BEFORE = 4096  # characters: a copy that began further up has matched on its own account
 
@@ -88,7 +90,7 @@ class _Documents:
         """Whether the columns are equally long and name what there is, in letters that can be shown."""
         return (
             len(self.project) == len(self.license) == len(self.paths) > 0
-            and all(name.isprintable() for name in (*self.projects, *self.licenses, *self.paths))
+            and "".join((*self.projects, *self.licenses, *self.paths)).isprintable()
             and 0 <= min(self.project) <= max(self.project) < len(self.projects)
             and 0 <= min(self.license) <= max(self.license) < len(self.licenses)
         )
@@ -177,8 +179,20 @@ class AttributionIndex:
 
     @property
     def projects(self) -> frozenset[str]:
-        """Whose documents it knows. Raises ModelError when their table is damaged."""
-        return frozenset(self._named().projects)
+        """Whose documents it knows: the beginning of their table. Raises ModelError when that is damaged."""
+        return frozenset(self._first_names() or self._named().projects)
+
+    def _first_names(self) -> list[str]:
+        """The projects, without the many paths behind them; none where that fails: who reads all says why."""
+        try:
+            packed = plain_files.read(str(self.folder / DOCUMENTS), _LARGEST_NAMES)
+            head = zlib.decompressobj().decompress(packed, _HEAD).decode("utf-8", "ignore")
+            names = json.JSONDecoder().raw_decode(head, len(_BEGIN))[0] if head.startswith(_BEGIN) else None
+        except (OSError, ValueError, RecursionError, zlib.error):
+            return []
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            return []
+        return names if "".join(names).isprintable() else []
 
     def _named(self) -> _Documents:
         """The documents, read when the first one is to be named: it takes longer than all the rest."""

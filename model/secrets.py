@@ -226,6 +226,8 @@ def _run_table() -> NDArray[np.bool_]:
 
 def _long_runs(data: bytes) -> list[int]:
     """Where a word of 20 or more token characters begins that mixes letters and digits."""
+    if len(data) < _FEW:  # lines of somebody who types: each call of numpy costs more than reading them
+        return [run.start() for run in _RUN.finditer(data) if _MIXED.search(data, *run.span())]
     import numpy as np  # late: a server that starts has other things to load first
 
     breaks = np.flatnonzero(_run_table()[np.frombuffer(data, np.uint8)])
@@ -236,6 +238,8 @@ def _long_runs(data: bytes) -> list[int]:
     return [start for start, end in pairs if _MIXED.search(data, start, end)]
 
 
+_FEW = 1000  # bytes
+_RUN = re.compile(rb"[%s]{%d,}" % (re.escape(_RUN_BYTES), SHORTEST_RUN))
 # Letters and digits, or how a token begins that may by chance have no digit.
 _MIXED = re.compile(
     rb"[0-9][^0-9]*[A-Za-z]|[A-Za-z][^A-Za-z]*[0-9]|A3T|ABIA|ACCA|AKIA|ASIA|gh[opsur]_"

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from lsprotocol import types
 
 from data_pipeline import attribution as writing
 from data_pipeline.document import Document as Learnt
 from lsp_server import server
-from lsp_server.attribution import FOLDER, Attribution, foreign
+from lsp_server.attribution import FOLDER, Attribution, carried_over, foreign
+from lsp_server.cache import Kept
 from lsp_server.completer import Completer, Silence, Suggestion
-from lsp_server.documents import Document
+from lsp_server.documents import Document, Edit
 from lsp_server.service import Answer, Flags, Service
 from lsp_server.settings import AttributionMode, Settings
-from model import attribution
+from lsp_server.suggestion import Rest
+from model import attribution, winnowing
 from model.fim import Hole
 from model.serving.release import default_folder
 
@@ -95,6 +101,75 @@ def test_what_was_looked_up_is_known(written: Path, monkeypatch: pytest.MonkeyPa
     assert looked_up.of(COPIED, ABOVE) == first
 
 
+# What is left of a suggestion while it is typed
+
+
+def rest_of(start: int, end: int | None = None, whole: str = COPIED, before: str = ABOVE) -> Rest:
+    return Rest(before=before, whole=whole, start=start, end=len(whole) if end is None else end)
+
+
+def tokens_of(text: str) -> int:
+    return len(winnowing.lexed(text.encode()).hashes)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_a_rest_has_every_mark_that_a_look_up_of_its_own_would_find(
+    written: Path, data: st.DataObject
+) -> None:
+    """Typing along spares the look-up and loses nothing, also of a whole that is a copy in part."""
+    first, last = sorted(data.draw(st.tuples(*[st.integers(0, len(COPIED))] * 2)))
+    own = st.sampled_from(["", OWN])
+    whole = data.draw(own) + COPIED[first:last] + data.draw(own)
+    start = data.draw(st.integers(0, len(whole)))
+    looked_up = attribution_of(written)
+    carried = carried_over(looked_up.of(whole, ABOVE), rest_of(start, whole=whole))
+    anew = looked_up.of(whole[start:], ABOVE + whole[:start])
+    reaching = [match for match in carried if match.end]
+    assert [(m.path, m.license, m.tokens, m.end) for m in reaching] == [
+        (m.path, m.license, m.tokens, m.end) for m in anew
+    ]
+    for one, other in zip(reaching, anew, strict=True):
+        assert 0 <= one.start <= other.start < one.end <= len(whole) - start
+
+
+def test_a_rest_too_short_to_be_found_keeps_the_mark_of_the_whole(written: Path) -> None:
+    """Also where the text above has moved out of what is looked at, and where a bracket ends the rest."""
+    looked_up = attribution_of(written)
+    (match,) = looked_up.of(COPIED, ABOVE)
+    far = "remark = 1\n" * 1000
+    for start, end in (
+        (match.end - 20, len(COPIED)),
+        (match.end - 20, match.end - 5),
+        (match.end + 5, len(COPIED)),
+    ):
+        assert tokens_of(COPIED[start:end]) < winnowing.LEAST
+        assert looked_up.of(COPIED[start:end], far) == ()
+        one = replace(suggestion(COPIED[start:end], "cache"), rest_of=rest_of(start, end))
+        sifted = looked_up.sift([one], replace(HOLE, prefix=far), "mark")
+        assert not isinstance(sifted, Silence)
+        ((found,),) = sifted[1]
+        assert (found.path, found.tokens) == ("orchard/shake.py", match.tokens)
+        assert (found.start, found.end) == (0, min(end, max(start, match.end)) - start)
+        assert isinstance(looked_up.sift([one], HOLE, "block"), Silence)
+
+
+@pytest.mark.parametrize("copy_first", [True, False])
+def test_a_rest_that_the_copy_cannot_reach_into_is_nobodys(written: Path, copy_first: bool) -> None:
+    """It may go on for some tokens around what is surely shared; behind them a run would have been found."""
+    whole = COPIED + OWN * 3 if copy_first else OWN * 3 + COPIED
+    (match,) = attribution_of(written).of(whole, "")
+    marked = []
+    for cut in range(len(whole) + 1):
+        rest = rest_of(cut, whole=whole) if copy_first else rest_of(0, cut, whole=whole)
+        between = whole[match.end : cut] if copy_first else whole[cut : match.start]
+        found = carried_over((match,), rest)
+        assert bool(found) == (tokens_of(between) < winnowing.WINDOW - 1)
+        marked.append(bool(found))
+    assert sorted(marked, reverse=copy_first) == marked
+    assert {True, False} == set(marked)
+
+
 def test_nothing_is_opened_before_it_is_needed(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def load(folder: Path) -> None:
         raise AssertionError("it was opened")
@@ -157,6 +232,16 @@ def test_an_index_of_another_corpus_is_told(written: Path, caplog: pytest.LogCap
         "does not know garden, of which the model has read; put that of its own corpus there"
     )
     assert "knows orchard, of" in foreign(frozenset({"orchard"}), {"projects": {"train": []}})
+
+
+def test_whose_the_index_is_is_seen_without_reading_all_its_names(
+    written: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Of fifty thousand documents that takes longer than a suggestion may, and keeps the key that waits."""
+    monkeypatch.setattr(attribution.AttributionIndex, "_named", None)
+    attribution_of(written, projects={"train": ["orchard", "garden"]}).prepare()
+    (line,) = caplog.messages
+    assert "does not know garden" in line
 
 
 def test_the_index_that_ships_is_of_the_model_that_ships() -> None:
@@ -253,14 +338,59 @@ def test_what_the_model_wrote_is_sifted_before_it_is_shown(
     service = Service(Face(), Flags(), lambda folder, threads: cast(Any, None))
     service.settings = Settings(attribution=mode)
     service.open("a", Document(path="/w/a", language_id="python", text=ABOVE))
-    service.completer = Completer(cast(Any, SimpleNamespace(release=release)))
-    service._attribution = Attribution(release)
-    monkeypatch.setattr(service.completer, "complete", lambda *_, **__: suggestion(COPIED))
+    completer = Completer(cast(Any, SimpleNamespace(release=release)))
+    service.answer_with(completer, Attribution(release))
+    monkeypatch.setattr(completer, "complete", lambda *_, **__: suggestion(COPIED))
     place = service.texts.place("a", (ABOVE.count("\n"), len(ABOVE.rpartition("\n")[2])), None)
     assert place is not None
     now = time.monotonic()
-    found = service._complete(place, [], lambda: False, invoked=False, asked=now, due=now)
+    found = service._answer(place, [], lambda: False, invoked=False, asked=now, due=now)
     service.close()
     assert isinstance(found, Silence) != shown
     if not isinstance(found, Silence):
         assert found[2][0][0].project == "orchard"
+
+
+async def test_who_types_a_marked_suggestion_sees_the_mark_and_waits_for_one_look_up(
+    written: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From one key to the next nothing of it changes, and a look-up takes longer than all else."""
+    release = SimpleNamespace(
+        name="m", languages=("python",), window=512, neighbours=False, folder=written, corpus={}
+    )
+    silent = SimpleNamespace(release=release, tokenizer=None)  # nothing but what is known is suggested
+    service = Service(Face(), Flags(), lambda folder, threads: cast(Any, None))
+    service.settings = Settings(debounce_ms=0, adapt_debounce=False)
+    completer = Completer(cast(Any, silent))
+    monkeypatch.setattr(completer, "_task", lambda *_: None)
+    monkeypatch.setattr(completer, "_generate", lambda task: Silence(reason="nothing is known"))
+    service.answer_with(completer, Attribution(release))
+    service._loading = asyncio.get_running_loop().create_future()
+    service._loading.set_result(None)
+    service.texts.open("a", Document(path="/w/a.py", language_id="python", text=ABOVE))
+    whole = Hole(path="a.py", language="python", prefix=ABOVE, suffix="")
+    completer.cache.keep(whole, (), [Kept(text=COPIED)])
+    asked: list[str] = []
+    find = attribution.AttributionIndex.find
+
+    def counted(self: attribution.AttributionIndex, text: str, **rest: Any) -> Any:
+        asked.append(text)
+        return find(self, text, **rest)
+
+    monkeypatch.setattr(attribution.AttributionIndex, "find", counted)
+    answered = 0
+    try:
+        for typed in range(1, len(COPIED)):
+            text = ABOVE + COPIED[:typed]
+            spot = (text.count("\n"), len(text.rpartition("\n")[2]))
+            service.change("a", [Edit(text=text)])
+            answer = await service.suggest("a", spot, invoked=False)
+            if isinstance(answer, Answer):  # within an indentation there is none
+                assert answer.suggestions[0].text == COPIED[typed:]
+                assert answer.matches[0][0].path == "orchard/shake.py"
+                answered += 1
+    finally:
+        service.close()
+        assert service.join(10)
+    assert answered > len(COPIED) / 2
+    assert asked == [COPIED]

@@ -6,6 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from lsp_server.cache import Cache, Kept
+from lsp_server.suggestion import Rest
 from model.fim import Hole
 
 LINE = ("line", 12)
@@ -64,6 +65,15 @@ def test_what_is_known_of_a_suggestion_holds_for_its_rest() -> None:
     cache = Cache()
     cache.keep(hole("x = "), LINE, [Kept(text="foo", confidence=0.5)])
     assert cache.rest(hole("x = f")) == (Kept(text="oo", confidence=0.5),)
+
+
+def test_a_rest_says_which_part_of_what_suggestion_it_is() -> None:
+    (left,) = holding("x = ", "foo(bar)").rest(hole("x = fo"))
+    assert left.rest_of == Rest(before="x = ", whole="foo(bar)", start=2, end=8)
+    (closed,) = holding("x = ", "foo(bar) + 1").rest(hole("x = foo(b", ")"))
+    assert closed.rest_of == Rest(before="x = ", whole="foo(bar) + 1", start=5, end=7)
+    (again,) = holding("x = ", "foo(bar)").again(hole("x = "), LINE)
+    assert again.rest_of is None
 
 
 def test_what_was_not_shown_is_known_again_but_not_typed_through() -> None:

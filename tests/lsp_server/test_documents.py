@@ -1,10 +1,20 @@
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lsp_server.documents import Encoding, changed, line_end, offset_at, position_of, units
+from lsp_server.documents import (
+    Document,
+    Edit,
+    Encoding,
+    changed,
+    edited,
+    line_end,
+    offset_at,
+    position_of,
+    units,
+)
 
 ENCODINGS: list[Encoding] = ["utf-8", "utf-16", "utf-32"]
 TEXTS = st.lists(
@@ -91,6 +101,35 @@ def test_a_change_is_a_slice(text: str, new: str, data: st.DataObject, encoding:
     start, end = sorted(data.draw(st.lists(st.sampled_from(places), min_size=2, max_size=2)))
     spots = (position_of(text, n, encoding) for n in (start, end))
     assert changed(text, *spots, new, encoding) == text[:start] + new + text[end:]
+
+
+_SPOTS = st.tuples(st.one_of(st.integers(0, 5), st.integers(0, 300)), st.integers(0, 4))
+
+
+@example(1, "a\rb", [("\n", (1, 0), (1, 0), False)], (0, 0))  # CR and LF become one line end
+@example(1, "a\nb", [("x", (1, 0), (1, 0), False), ("xx\nx", (0, 0), (0, 0), True)], (1, 0))
+@given(
+    st.sampled_from([1, 40]),
+    TEXTS,
+    st.lists(st.tuples(TEXTS, _SPOTS, _SPOTS, st.booleans()), max_size=6),
+    _SPOTS,
+)
+def test_where_a_document_was_edited_last_makes_no_difference(
+    times: int,
+    text: str,
+    edits: list[tuple[str, tuple[int, int], tuple[int, int], bool]],
+    asked: tuple[int, int],
+) -> None:
+    """A place is looked for from there on: it must be the same place, whatever line ends come together."""
+    text *= times
+    document = Document(path="a", language_id="python", text=text)
+    for new, start, end, whole in edits:
+        text = new * times if whole else changed(text, start, end, new, "utf-16")
+        edit = Edit(text=new * times) if whole else Edit(text=new, start=start, end=end)
+        document = edited(document, [edit], "utf-16")
+        assert document.text == text
+        for spot in (asked, start, (start[0] + 1, 0)):
+            assert offset_at(text, *spot, "utf-16", document.near) == offset_at(text, *spot, "utf-16")
 
 
 def test_a_change_outside_the_text_is_moved_to_its_nearest_place() -> None:

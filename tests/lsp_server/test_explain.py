@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from lsp_server.explain import Piece, account, sentences
 from model.fim import Hole, Prompt, Snippet, render
+from model.serving.release import TOKENIZER, default_folder
 from model.tokenizer import Tokenizer
 
 NEIGHBOURS = (
@@ -67,3 +68,21 @@ def test_there_is_a_line_for_each_piece(tokenizer: Tokenizer, prefix: str, suffi
     lines = list(sentences(pieces))
     assert len(lines) == len(pieces) + 1
     assert lines[0] == f"the prompt has {len(prompt.tokens)} tokens:"
+
+
+@pytest.mark.parametrize(
+    ("prefix", "what"),
+    [
+        ("x = retu", '"retu"'),
+        ("x = foo(", '"("'),
+        ("def f():\n    ", "the white space before the cursor (4 blanks)"),
+        ("x = 1\n\n\n ", "the white space before the cursor (3 line ends and 1 blank)"),
+    ],
+)
+def test_what_is_half_typed_is_told_as_a_person_would(prefix: str, what: str) -> None:
+    tokenizer = Tokenizer.load(default_folder() / TOKENIZER)
+    _, pieces = accounted(hole(prefix, "", ()), tokenizer)
+    assert pieces[-1].part == "pending"
+    assert pieces[-1].why == (
+        f"{what} may be unfinished: it is left out, and what the model writes must begin with it"
+    )

@@ -119,3 +119,62 @@ async def test_the_server_answers_while_the_model_loads_and_when_it_has_failed(
         go.set()
         await asyncio.wait([loading])
         server.service.close()
+
+
+async def asked_of(settings: dict[str, object], *, connect: bool) -> dict[str, Any]:
+    """What a server with an engine elsewhere says of its model. Nobody listens there: nothing is asked."""
+
+    def load(folder: Path | None, threads: int) -> Engine:
+        raise AssertionError("the local engine was loaded")
+
+    server = build(Flags(), load)
+    client = Client(server)
+    options = {"engine": "openai", **settings}
+    params = {"processId": None, "rootUri": None, "capabilities": {}, "initializationOptions": options}
+    await client.ask("initialize", params)
+    try:
+        if connect:
+            await server.service.start_loading()
+        answer: dict[str, Any] = await client.ask("tabwright/model", None)
+    finally:
+        server.service.close()
+        assert await asyncio.to_thread(server.service.join, 60)
+    return answer
+
+
+@pytest.mark.parametrize(("connect", "family"), [(True, "qwen"), (False, "auto")])
+async def test_of_an_engine_elsewhere_it_is_said_who_answers_and_what_is_not_known(
+    connect: bool, family: str
+) -> None:
+    """The model that ships does not answer then, so neither its name nor its checksums are told."""
+    answer = await asked_of(
+        {"engineUrl": "http://127.0.0.1:9/v1", "engineModel": "qwen2.5-coder`![x](y)", "engineContext": 4096},
+        connect=connect,
+    )
+    told = {key: answer[key] for key in ("engine", "host", "model", "family", "context", "window")}
+    assert told == {
+        "engine": "openai",
+        "host": "127.0.0.1",
+        "model": "qwen2.5-coder`![x](y)",
+        "family": family,
+        "context": 4096,
+        "window": 4096,
+    }
+    assert answer["name"] == "qwen2.5-coder`![x](y) at 127.0.0.1"
+    assert (answer["sha256"], answer["folder"], answer["license"], answer["card"]) == ({}, "", None, None)
+    assert answer["problem"] is None
+    assert "- Checksums: not known, for its files are not here" in answer["text"]
+    assert "- Host: `127.0.0.1`" in answer["text"]
+    assert "- Model: `qwen2.5-coder'![x](y)`" in answer["text"], "a name is no Markdown"
+    assert json.loads((default_folder() / META).read_text(encoding="utf-8"))["name"] not in str(answer)
+
+
+async def test_an_engine_elsewhere_that_cannot_be_is_told_of_in_its_sentence() -> None:
+    answer = await asked_of({"engineUrl": "nowhere"}, connect=True)
+    assert "must begin with https://" in answer["problem"]
+    assert (answer["name"], answer["host"], answer["model"]) == ("a model at another machine", None, None)
+    assert "- Host: not known" in answer["text"]
+
+
+async def test_it_is_said_which_engine_answers_here() -> None:
+    assert (await ModelRequest().answer(None))["engine"] == "local"

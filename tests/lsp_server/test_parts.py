@@ -15,7 +15,6 @@ from lsp_server.documents import Document, Edit
 from lsp_server.parts import PARTS, left_out
 from lsp_server.postprocess import RULES
 from lsp_server.service import Flags, Service
-from lsp_server.suggestion import Suggestion
 from model.errors import ConfigError
 
 
@@ -74,7 +73,7 @@ def test_the_next_suggestion_is_not_computed_ahead_where_that_is_left_out(
     service.open("a", Document(path="/w/a.py", language_id="python", text="x = "))
     place = service.texts.place("a", (0, 4), None)
     assert place is not None
-    service._remember_shown("a", place, [Suggestion(text="foo(1)", tokens=1, stop_reason="stop")])
+    service._shown.remember("a", place, ["foo(1)"])
     service.change("a", [Edit(start=(0, 4), end=(0, 4), text="foo(1)")])
     service.close()
     assert len(begun) == computed

@@ -478,7 +478,7 @@ async def test_loading_and_indexing_show_progress_where_the_editor_can(
         (tmp_path / f"m{number}.py").write_text("x = 1\n", encoding="utf-8")
     reading = SimpleNamespace(files=2, complete=False)
     monkeypatch.setattr("lsp_server.service.Service.indexed", property(lambda self: reading))
-    monkeypatch.setattr("lsp_server.server._LOOK_EVERY", 0.01)
+    monkeypatch.setattr("lsp_server.progress._LOOK_EVERY", 0.01)
     async with session(monkeypatch, [tmp_path.as_uri()], window={"workDoneProgress": True}) as client:
         told: list[str] = []
         for _ in range(2):

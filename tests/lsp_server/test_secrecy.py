@@ -20,10 +20,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lsp_server import completer as completer_module
+from lsp_server import loading
 from lsp_server import service as service_module
+from lsp_server.answering import Answering
 from lsp_server.completer import Completer, Request, Silence, Suggestion
 from lsp_server.documents import Document
 from lsp_server.nearby import Nearby
+from lsp_server.project_index import ProjectIndex
 from lsp_server.secrecy import LONG, LONGEST_LINE, PIECE, Followed, Known, Secrecy, follow
 from lsp_server.service import Flags, Service
 from lsp_server.workspace import Workspace, read_source_files
@@ -76,6 +79,44 @@ def test_following_edits_finds_what_reading_all_again_does(
         followed = follow(followed, text)
         whole = [*secrets.private_keys(text), *secrets.in_lines(text, longest=LONGEST_LINE)]
         assert followed.found == secrets.without_overlaps(whole)
+
+
+def read_anew(secrecy: Secrecy, place: Hole) -> None:
+    """Read a place, and see that it is as for somebody who has read nothing before."""
+    found, anew = secrecy.reading(place), Secrecy().reading(place)
+    assert found.found == anew.found
+    assert (found.values, found.has_key_mark) == (anew.values, anew.has_key_mark)
+
+
+@settings(max_examples=200, deadline=None)
+@given(_TEXT, st.lists(st.tuples(st.floats(0, 1), st.integers(0, 6), _TEXT, st.floats(0, 1)), max_size=6))
+def test_what_is_typed_before_or_behind_a_cursor_is_read_as_if_all_were_new(
+    text: str, steps: list[tuple[float, int, str, float]]
+) -> None:
+    """Who types where the cursor was is followed by a short cut; any other change is searched for."""
+    typed = Secrecy()
+    for place, deleted, new, elsewhere in steps:
+        at, other = int(place * len(text)), int(elsewhere * len(text))
+        read_anew(typed, hole(text[:at], text[at:]))
+        before = text[: max(0, at - deleted)] + new
+        read_anew(typed, hole(before, text[at:]))
+        text = before + text[at:]
+        read_anew(typed, hole(text[:other], new + text[other:]))
+        text = text[:other] + new + text[other:]
+
+
+def test_what_was_changed_above_and_undone_is_no_secret_any_more() -> None:
+    typed, above, below = Secrecy(), "a = 1\n" * 20, "\nb = 2\n"
+    read_anew(typed, hole(above, below))
+    read_anew(typed, hole(f'password = "{PASSWORD}"\n', above + below))
+    read_anew(typed, hole(above + "c", below))
+
+
+@given(st.lists(st.sampled_from(["ab1", "Z9+/", "=", "_-", " ", "\n", '"', "ghp_", "é"]), max_size=60))
+def test_a_line_is_looked_through_as_a_long_text_is(pieces: list[str]) -> None:
+    """What is short takes another way, on which no line may be missed."""
+    data = "".join(pieces).encode("ascii", "replace")
+    assert secrets.candidate_lines(data) == secrets.candidate_lines(data + b"\n" * 2000)
 
 
 def test_a_typed_character_has_its_own_line_read_and_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -495,13 +536,14 @@ def test_what_is_open_beside_is_remembered_shown_and_prepared_without_its_secret
     )
     for name, text in (("a.py", "open_it(host, user, password)\nconnect(host)\n\n"), ("b.py", beside)):
         service.open(name, Document(path=f"/w/{name}", language_id="python", text=text))
-    service.completer = Completer(cast(Any, engine), secrecy=service._secrecy)
+    service.answer_with(Completer(cast(Any, engine), secrecy=service._secrecy))
     place = service.texts.place("a.py", (2, 0), None)
     assert place is not None
     try:
-        hole, files = service._hole(service.completer, place, service.texts.others("a.py"), Request())
+        assert service._answering is not None
+        hole, files = service._answering.hole(place, service.texts.others("a.py"), Request())
         for document in service.texts.all():
-            service._prepare_one(cast(Any, engine), document)
+            service._answering.prepare(document)
     finally:
         service.close()
     assert [file.text for file in files] == [beside.replace(PASSWORD, "<SECRET>")]
@@ -512,12 +554,15 @@ def test_what_is_open_beside_is_remembered_shown_and_prepared_without_its_secret
 
 def test_megabytes_are_not_looked_through_before_somebody_asks_there() -> None:
     prepared: list[str] = []
-    engine = cast(Any, SimpleNamespace(prepare=prepared.append))
-    service = Service(Face(), Flags(), load)
+    release = SimpleNamespace(window=2048)
+    engine = cast(Any, SimpleNamespace(release=release, prepare=prepared.append))
+    secrecy = Secrecy()
+    index = ProjectIndex(hide=secrecy.without)
+    answering = Answering(Completer(engine), index, secrecy, None, since=0.0)
     data = "".join(f'    "{word(random.Random(number), LETTERS, 60)}"\n' for number in range(4_000))
     for name, text in (("large.py", f"DATA = (\n{data})\n"), ("small.py", "x = 1\n")):
-        service._prepare_one(engine, Document(path=f"/w/{name}", language_id="python", text=text))
-    assert list(service._secrecy._followed) == ["small.py"]
+        answering.prepare(Document(path=f"/w/{name}", language_id="python", text=text))
+    assert list(secrecy._followed) == ["small.py"]
     assert prepared == ["x = 1\n"]
 
 
@@ -527,7 +572,8 @@ async def test_the_service_tells_which_engine_is_on_another_machine(monkeypatch:
     )
     engine = SimpleNamespace(release=release, encoder=None, warning=None, trouble=None)
     elsewhere = SimpleNamespace(wanted=lambda *_: engine, load=lambda _: engine, ready=lambda _: "ready")
-    monkeypatch.setattr(service_module, "remote", elsewhere)
+    for module in (loading, service_module):
+        monkeypatch.setattr(module, "remote", elsewhere)
     service = Service(Face(), Flags(), load)
     try:
         await service.start_loading()

@@ -52,11 +52,11 @@ def test_no_neighbours_are_chosen_where_nothing_will_be_suggested(
     service.settings = Settings(languages={"python": False})
     for name in ("a", "b"):
         service.open(name, Document(path=f"/w/{name}", language_id=language, text="let total = price\n"))
-    service.completer = Completer(cast(Any, SimpleNamespace(release=release)))
+    service.answer_with(Completer(cast(Any, SimpleNamespace(release=release))))
     place = service.texts.place("a", (0, 0), None)
     assert place is not None
     try:
-        answer = service._complete(
+        answer = service._answer(
             place,
             service.texts.others("a"),
             lambda: False,
@@ -80,9 +80,10 @@ async def test_who_types_along_with_a_suggestion_does_not_wait_for_its_rest(
     service = Service(Face(), Flags(), load)
     service.settings = Settings(debounce_ms=100, adapt_debounce=False)
     service.open("a", Document(path="/w/a", language_id="python", text="tot\nother\n"))
-    service.completer = Completer(cast(Any, SimpleNamespace(release=release)))
+    service.answer_with(Completer(cast(Any, SimpleNamespace(release=release))))
     service._loading = asyncio.get_running_loop().create_future()
     hole = Hole(path="a", language="python", prefix="t", suffix="\nother\n")
+    assert service.completer is not None
     service.completer.cache.keep(hole, (), [Kept(text="otal = 1")])
     waits = []
 
@@ -100,10 +101,10 @@ def test_what_comes_to_its_turn_after_its_deadline_is_not_asked_of_the_model() -
     release = SimpleNamespace(name="m", languages=("python",), window=512, neighbours=True, folder=Path("m"))
     service = Service(Face(), Flags(), load)
     service.open("a", Document(path="/w/a", language_id="python", text="total\n"))
-    service.completer = Completer(cast(Any, SimpleNamespace(release=release)))
+    service.answer_with(Completer(cast(Any, SimpleNamespace(release=release))))
     place = service.texts.place("a", (0, 5), None)
     assert place is not None
     long_ago = time.monotonic() - 60
-    answer = service._complete(place, [], lambda: False, invoked=False, asked=long_ago, due=long_ago)
+    answer = service._answer(place, [], lambda: False, invoked=False, asked=long_ago, due=long_ago)
     service.close()
     assert answer == Silence(reason="the deadline passed before it had its turn")

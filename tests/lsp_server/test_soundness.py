@@ -196,3 +196,20 @@ def test_of_a_piece_that_is_broken_by_itself_only_new_errors_count() -> None:
     assert errors_with(broken, "z = 1") > 0
     assert errors_added(broken, "z = 1") == 0
     assert errors_added(broken, "z = f(1]") > 0
+
+
+def test_a_text_is_parsed_once_however_often_a_request_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parsing takes longer than all else that is not the model: two of three texts had been parsed before."""
+    parsed: list[str] = []
+    parse = syntax.parse
+
+    def counted(text: str, language: str) -> syntax.Tree:
+        parsed.append(text)
+        return parse(text, language)
+
+    monkeypatch.setattr(syntax, "parse", counted)
+    place = hole(FILE + "\n\n")
+    for _ in range(2):
+        assert mended(place, "zebra = [1, 2)") == "zebra = [1, 2]"
+        assert errors_with(place, "zebra = [1, 2)")
+    assert len(parsed) == len(set(parsed)) > 3

@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 
 from lsp_server import context, workspace
+from lsp_server import source_files as source_files_module
 from lsp_server.nearby import Nearby
-from lsp_server.workspace import Workspace, source_files
+from lsp_server.source_files import judged, source_files
+from lsp_server.workspace import Workspace
 from model.serving.encoder import LineEncoder
 from model.serving.project import Project
 from model.serving.shelf import Shelf
@@ -239,7 +241,7 @@ def test_ignore_files_say_what_they_say_to_git(tmp_path: Path) -> None:
     kept = {name for name in asked if Path(name).suffix in (".py", ".pyi")} - ignored
     assert set(read(tmp_path)) == kept
     for name in asked:
-        reason = workspace.judged(str(tmp_path / name), str(tmp_path))
+        reason = judged(str(tmp_path / name), str(tmp_path))
         assert (reason == "ignored") == (name in ignored), name
 
 
@@ -343,7 +345,7 @@ def test_a_search_without_end_is_given_up(
     tmp_path: Path, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(tmp_path, a="a = 1\n", b="b = 1\n", c="c = 1\n", d__e="e = 1\n")
-    monkeypatch.setattr(workspace, "_MOST_FOLDERS", 1)
+    monkeypatch.setattr(source_files_module, "_MOST_FOLDERS", 1)
     assert left_out(tmp_path) == {"d": "limit"}
     followed = start(Path("/"))
     assert (followed.state.files, followed.state.left_out) == (0, {})
@@ -541,8 +543,8 @@ def test_an_error_costs_one_file_and_is_told_once(
             raise RuntimeError("a bug")
         return original(path, stamp)  # type: ignore[arg-type, return-value]
 
-    original = workspace._text
-    monkeypatch.setattr(workspace, "_text", fail)
+    original = workspace.text_of
+    monkeypatch.setattr(workspace, "text_of", fail)
     write(tmp_path, a_bad="x = 1\n", b="x = 1\n", c_bad="x = 1\n", d="x = 1\n")
     followed = start(tmp_path)
     assert sorted(project.view.paths) == ["b.py", "d.py"]
