@@ -10,7 +10,7 @@ EXE :=
 endif
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: run test check lint demo e2e feel fuzz dist clean
+.PHONY: run test check lint demo e2e feel fuzz long dist clean
 
 run: $(VENV)/.serve
 	$(BIN)/tabwright demo
@@ -18,17 +18,22 @@ run: $(VENV)/.serve
 test: check
 
 # ruff, types, import contracts, then every test; the end-to-end ones run last. A process of pytest for each core,
-# which then computes with one thread; a file's tests stay together, for what they share is made once.
-PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+# which then computes with one thread; a file's tests stay together, for what they share is made once. Files keep
+# the order that tests/conftest.py gives them: in xdist's own, those of few tests and many seconds come last.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 check: export OMP_NUM_THREADS ?= 1
 check: lint
-	$(PYTEST) -m "not e2e" -q
-	$(PYTEST) -m e2e -q
+	$(PYTEST) -q
 
 # A million messages, valid and not, to the server; TABWRIGHT_FUZZ_SEED draws others.
 fuzz: export TABWRIGHT_FUZZ ?= 1000000
 fuzz: $(VENV)/.dev
 	$(BIN)/python -m pytest tests/lsp_server/test_fuzz.py -q
+
+# What `make test` has shortened, whole: every place of every planted secret, a build that is killed twenty times.
+long: export TABWRIGHT_LONG ?= 1
+long: $(VENV)/.dev
+	$(BIN)/python -m pytest tests/e2e/test_secrets_stay.py tests/e2e/test_corpus_build.py -q
 
 # The end-to-end tests with real editors, fetched once into a cache folder; what cannot be had is skipped.
 e2e: $(VENV)/.dev
@@ -50,8 +55,8 @@ dist: $(VENV)/.dev
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/mypy --strict .ci/release
+	$(BIN)/mypy --num-workers 2
+	$(BIN)/mypy --num-workers 2 --strict .ci/release
 	$(BIN)/lint-imports --no-cache
 
 $(BIN)/python$(EXE):

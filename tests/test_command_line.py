@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -31,15 +32,6 @@ tabwright.main()
         assert f"run: pip install 'tabwright[{extra}]'" in done.stderr
 
 
-def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-I", str(ROOT / "tabwright.py"), *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 def test_help_names_every_command_and_imports_none_of_them() -> None:
     code = f"""
 import runpy, sys
@@ -57,61 +49,101 @@ print(sorted({{m.partition(".")[0] for m in sys.modules}}), file=sys.stderr)
         assert f"'{heavy}'" not in done.stderr
 
 
-@pytest.mark.parametrize("name", [n for n in tabwright.COMMANDS if n not in ("data", "eval", "model")])
-def test_every_command_shows_an_example(name: str) -> None:
-    assert f"Example: tabwright {name}" in " ".join(_run(name, "--help").stdout.split())
+HELP = [
+    *((name,) for name in tabwright.COMMANDS if name not in ("data", "eval", "model")),
+    ("data", "build"),
+    ("data", "unpack"),
+    ("model", "fit-memory"),
+    ("eval", "memory"),
+    ("eval", "positions"),
+    ("eval", "bench", "memory"),
+    ("eval", "humaneval"),
+    ("eval", "bits"),
+    ("eval", "bench", "engine"),
+    ("eval", "bench", "shape"),
+]
+WRONG = [
+    (("train", "--preset", "huge"), "there is no preset 'huge'"),
+    (("train", "--data", "no/shards", "--out", "{tmp}"), "no/shards holds no manifest.json"),
+    (("data", "build", "--manifest", "no.json"), "there is no manifest no.json"),
+    (("data", "build", "--vocabulary", "20", "--out", "{tmp}", "--length", "1"), "rows of 1 tokens"),
+    (("complete", "no/file.py", "1", "1"), "no/file.py"),
+    (("complete", "tabwright.py", "99999", "1"), "99999"),
+    (("complete", "tabwright.py", "1", "1", "--model", "no/model"), "no/model"),
+    (("train", "--rate", "0"), "--rate 0.0 is out of range"),
+    (("export", "no/checkpoint", "--out", "{tmp}/m"), "no/checkpoint"),
+    (("eval", "humaneval", "--model", "no/model"), "no/model"),
+    (("model", "fit-memory", "no/model", "."), "no/model"),
+    (("data", "unpack", "{tmp}", "--split", "all"), "there is no split 'all'"),
+    (("eval", "memory", "--variants", "none"), "there is no variant 'none'"),
+    (("eval", "bits", "--split", "train"), "no held-out split 'train'"),
+    (("eval", "bench", "engine", "--shape", "100x6"), "--shape 100x6 is out of range"),
+    (("eval", "bench", "engine", "--threads", "x"), "--threads 'x' is not a list of numbers"),
+    (("eval", "bench", "engine", "--model", "no/model"), "no/model"),
+    (("eval", "bench", "shape", "--sizes", "3"), "there are no shapes of 3 million weights"),
+    (("export", "no/checkpoint", "--to", "gguf", "--out", "{tmp}/m"), "no/checkpoint"),
+    (("export", "no/checkpoint", "--to", "pt", "--out", "{tmp}/m"), "there is no format 'pt'"),
+]
+# One process for all of them: most of each would be the imports. What comes past Python's own streams, from a
+# library that is loaded, is seen at the end.
+ALL = """
+import contextlib, io, json, sys, traceback
+import tabwright
+answers = []
+for arguments in json.load(sys.stdin):
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    sys.argv = ["tabwright", *arguments]
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            tabwright.main()
+        except SystemExit as end:
+            code = end.code
+        except BaseException:
+            traceback.print_exc()
+    answers.append((code, out.getvalue(), err.getvalue()))
+json.dump(answers, sys.stdout)
+"""
+Answer = tuple[int, str, str]
 
 
-@pytest.mark.parametrize(
-    "names",
-    [
-        ("data", "build"),
-        ("data", "unpack"),
-        ("model", "fit-memory"),
-        ("eval", "memory"),
-        ("eval", "positions"),
-        ("eval", "bench", "memory"),
-        ("eval", "humaneval"),
-        ("eval", "bits"),
-        ("eval", "bench", "engine"),
-        ("eval", "bench", "shape"),
-    ],
-)
-def test_every_sub_command_shows_an_example(names: tuple[str, str]) -> None:
-    assert f"Example: tabwright {' '.join(names)}" in " ".join(_run(*names, "--help").stdout.split())
+@pytest.fixture(scope="module")
+def said(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, ...], Answer]:
+    """Exit code, standard output and standard error of each command line above."""
+    asked = [(*names, "--help") for names in HELP] + [arguments for arguments, _ in WRONG]
+    filled = [[a.format(tmp=tmp_path_factory.mktemp("out")) for a in arguments] for arguments in asked]
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", ALL],
+        input=json.dumps(filled), cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    return dict(zip(asked, map(tuple, json.loads(done.stdout)), strict=True))
 
 
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (("train", "--preset", "huge"), "there is no preset 'huge'"),
-        (("train", "--data", "no/shards", "--out", "{tmp}"), "no/shards holds no manifest.json"),
-        (("data", "build", "--manifest", "no.json"), "there is no manifest no.json"),
-        (("data", "build", "--vocabulary", "20", "--out", "{tmp}", "--length", "1"), "rows of 1 tokens"),
-        (("complete", "no/file.py", "1", "1"), "no/file.py"),
-        (("complete", "tabwright.py", "99999", "1"), "99999"),
-        (("complete", "tabwright.py", "1", "1", "--model", "no/model"), "no/model"),
-        (("train", "--rate", "0"), "--rate 0.0 is out of range"),
-        (("export", "no/checkpoint", "--out", "{tmp}/m"), "no/checkpoint"),
-        (("eval", "humaneval", "--model", "no/model"), "no/model"),
-        (("model", "fit-memory", "no/model", "."), "no/model"),
-        (("data", "unpack", "{tmp}", "--split", "all"), "there is no split 'all'"),
-        (("eval", "memory", "--variants", "none"), "there is no variant 'none'"),
-        (("eval", "bits", "--split", "train"), "no held-out split 'train'"),
-        (("eval", "bench", "engine", "--shape", "100x6"), "--shape 100x6 is out of range"),
-        (("eval", "bench", "engine", "--threads", "x"), "--threads 'x' is not a list of numbers"),
-        (("eval", "bench", "engine", "--model", "no/model"), "no/model"),
-        (("eval", "bench", "shape", "--sizes", "3"), "there are no shapes of 3 million weights"),
-        (("export", "no/checkpoint", "--to", "gguf", "--out", "{tmp}/m"), "no/checkpoint"),
-        (("export", "no/checkpoint", "--to", "pt", "--out", "{tmp}/m"), "there is no format 'pt'"),
-    ],
-)
+@pytest.mark.parametrize("names", HELP, ids=" ".join)
+def test_every_command_shows_an_example(said: dict[tuple[str, ...], Answer], names: tuple[str, ...]) -> None:
+    code, out, _ = said[*names, "--help"]
+    assert code == 0
+    assert f"Example: tabwright {' '.join(names)}" in " ".join(out.split())
+
+
+@pytest.mark.parametrize(("arguments", "sentence"), WRONG)
 def test_bad_input_ends_in_one_sentence_and_a_failing_exit_code(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], sentence: str
+    said: dict[tuple[str, ...], Answer], arguments: tuple[str, ...], sentence: str
 ) -> None:
-    monkeypatch.chdir(ROOT)
-    done = _run(*(a.format(tmp=tmp_path) for a in arguments))
-    assert done.returncode == 1, done.stderr
-    assert sentence in done.stderr
-    assert len(done.stderr.strip().splitlines()) == 1, done.stderr
-    assert "Traceback" not in done.stderr
+    code, _, err = said[arguments]
+    assert code == 1, err
+    assert sentence in err
+    assert len(err.strip().splitlines()) == 1, err
+    assert "Traceback" not in err
+
+
+def test_the_file_is_a_program_of_its_own() -> None:
+    """As the tests above call it, but for the process: the exit code and the sentence leave it."""
+    done = subprocess.run(
+        [sys.executable, "-I", str(ROOT / "tabwright.py"), "complete", "no/file.py", "1", "1"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.startswith("tabwright: ")
+    assert "no/file.py" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1

@@ -13,6 +13,9 @@ import pytest
 from data_pipeline.document import Document
 
 ROOT = Path(__file__).parents[2]
+FILES = (
+    8  # a project: enough that there are neighbours, holes of every kind and several rows; a build is seconds
+)
 
 
 @pytest.fixture
@@ -62,7 +65,8 @@ def make_corpus(tmp_path: Path) -> tuple[Path, Path]:
     }
     packages = []
     for name, (folder, split) in parts.items():
-        files = {f"{name}/{p.name}": p.read_bytes() for p in sorted((ROOT / folder).glob("*.py"))}
+        sources = [p for p in sorted((ROOT / folder).glob("*.py")) if p.stat().st_size > 2000][:FILES]
+        files = {f"{name}/{p.name}": p.read_bytes() for p in sources}
         files[f"{name}/latin.py"] = "name = 'é'\n".encode("latin-1") * 40
         wheel = write_wheel(wheels, name, files)
         digest = hashlib.sha256(wheel.read_bytes()).hexdigest()

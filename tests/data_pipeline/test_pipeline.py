@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from data_pipeline import clean as clean_step
-from data_pipeline import parts, pipeline, shardset, store
+from data_pipeline import decontaminate, parts, pipeline, shardset, store
 from data_pipeline.config import BuildConfig, generator
 from data_pipeline.engines import Local
 from data_pipeline.holes import HoleConfig
@@ -40,6 +41,14 @@ def digests(folder: Path) -> dict[str, str]:
         for p in sorted(folder.rglob("*"))
         if p.is_file()
     }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _humaneval() -> Iterator[None]:
+    """Every build looks through all of site-packages for the benchmark; here once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(decontaminate, "humaneval_file", cache(decontaminate.humaneval_file))
+        yield
 
 
 @pytest.fixture(scope="module")

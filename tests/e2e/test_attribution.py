@@ -46,6 +46,7 @@ async def test_a_copy_that_is_written_line_by_line_is_marked_or_blocked(
         "model": str(model),
         "attribution": mode,
         "debounceMs": 0,
+        "invokedDeadlineMs": 10_000,  # on a busy machine, too
         "indexProject": False,
         "maxLines": 1,
         "candidates": 1,

@@ -24,7 +24,8 @@ ASKED = '''def again(widget, threshold):
 
 async def suggested(folder: Path, text: str, *, settings: dict[str, object] | None = None) -> tuple[str, str]:
     """What is suggested at the end of a new file, and the log."""
-    async with Editor(folder, settings={"logLevel": "debug", **(settings or {})}) as editor:
+    patient = {"invokedDeadlineMs": 10_000, "logLevel": "debug"}  # on a busy machine, too
+    async with Editor(folder, settings={**patient, **(settings or {})}) as editor:
         state, message = await editor.wait_for_state("ready", "problem")
         assert state == "ready", message
         if settings is None:

@@ -72,7 +72,8 @@ async def test_a_whole_session_opens_no_internet_socket(tmp_path: Path) -> None:
     home.mkdir()
     # An index and a measurement of threads of its own, as at the first start on a machine.
     own = ("env", f"HOME={home}", f"XDG_CACHE_HOME={home}", f"XDG_DATA_HOME={home}")
-    async with Editor(tmp_path, command=(*own, *CONFINED, *SERVER), settings={"debounceMs": 0}) as editor:
+    settings = {"debounceMs": 0, "deadlineMs": 10_000, "invokedDeadlineMs": 10_000}
+    async with Editor(tmp_path, command=(*own, *CONFINED, *SERVER), settings=settings) as editor:
         await editor.wait_for_state("ready")
         head, tail = TEXT.split("HERE")
         editor.open("shop.py", TEXT.replace("HERE", TYPED))

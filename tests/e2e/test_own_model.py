@@ -18,6 +18,10 @@ from pathlib import Path
 
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))  # for command_here.py
+
+import command_here
+
 from eval.editor import Editor
 
 ROOT = Path(__file__).parents[2]
@@ -131,9 +135,9 @@ def spoiled(folder: Path, said: dict[str, str], tmp_path: Path) -> Path:
     return Path(shutil.copytree(folder / "models" / "qwen", tmp_path / "spoiled"))
 
 
-def refused(folder: Path, *words: str) -> str:
+def refused(folder: Path, *words: str, run=tabwright) -> str:
     """The one sentence with which a command ends."""
-    done = tabwright(folder, *words)
+    done = run(folder, *words)
     assert done.returncode == 1, (words, done.stdout, done.stderr)
     assert "Traceback" not in done.stderr + done.stdout
     (line,) = done.stderr.strip().splitlines()
@@ -248,11 +252,13 @@ def test_a_checkpoint_is_refused_with_the_way_out(folder: Path, tmp_path: Path) 
     assert "holds no meta.json" in refused(
         folder, "complete", "src/app.py", "2", "12", "--model", str(theirs)
     ), "a checkpoint is no model"
-    assert "a window of 4096 tokens is out of range" in refused(folder, *export, "--window", "4096")
+    assert "a window of 4096 tokens is out of range" in refused(
+        folder, *export, "--window", "4096", run=command_here.run
+    )
     value = json.loads((theirs / "tokenizer.json").read_text(encoding="utf-8"))
     fewer = [one for one in value["added_tokens"] if "fim_middle" not in one["content"]]
     (theirs / "tokenizer.json").write_text(json.dumps(value | {"added_tokens": fewer}), encoding="utf-8")
-    line = refused(folder, *export, "--order", "prefix_first")
+    line = refused(folder, *export, "--order", "prefix_first", run=command_here.run)
     assert "needs a token for fim_prefix, fim_suffix, fim_middle" in line
     assert "name the tokens, or take a model that has them" in line
     value["model"]["type"] = "WordLevel"

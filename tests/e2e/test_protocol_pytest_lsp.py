@@ -380,7 +380,9 @@ async def test_what_is_offered_is_what_the_editor_can_use(editor: Client) -> Non
     else:
         assert offered.completion_provider is not None
         assert offered.completion_provider.resolve_provider
-    assert await editor.status()  # what is registered was told before
+    async with asyncio.timeout(PATIENCE):
+        while (await editor.status())[0] == "starting":  # what is registered is told before that is over
+            await asyncio.sleep(0.02)
     assert {one.method for one in editor.registered} == kind.registers
     assert len(editor.registered) == len(kind.registers)
 

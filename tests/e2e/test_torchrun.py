@@ -12,10 +12,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+sys.path.insert(0, str(Path(__file__).parent))  # for command_here.py and plain_training.py
+
+import command_here
+import plain_training
+
 from model.shards import MANIFEST, shard_name, write_shard
 from model.tokenizer import Tokenizer
 
-# Seconds on an idle machine; each process imports torch and transformers.
+# Each process of torchrun imports torch and transformers.
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 ROOT = Path(__file__).parents[2]
 STEPS = 8
@@ -42,25 +47,43 @@ def shards(tmp_path_factory: pytest.TempPathFactory, tokenizer: Tokenizer, sourc
     return folder
 
 
-def _train(
-    shards: Path, out: Path, *options: str, processes: int = 1, steps: int = STEPS, fails: bool = False
-) -> str:
-    """Run the real command; what it printed."""
-    arguments = ["tabwright.py", "train", "--preset", "toy", "--data", str(shards), "--out", str(out)]
-    start = [sys.executable]
-    if processes > 1:
-        start += ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+def _arguments(shards: Path, out: Path, *options: str, steps: int = STEPS) -> list[str]:
+    return [
+        "--preset",
+        "toy",
+        "--data",
+        str(shards),
+        "--out",
+        str(out),
+        "--steps",
+        str(steps),
+        *PLAIN,
+        *options,
+    ]
+
+
+def _train(shards: Path, out: Path, *options: str, steps: int = STEPS, fails: bool = False) -> str:
+    """Run the real command in this process, which has torch loaded; what it said."""
+    with plain_training.plain():
+        done = command_here.run(ROOT, "train", *_arguments(shards, out, *options, steps=steps))
+    assert (done.returncode != 0) == fails, done
+    return done.stdout + done.stderr
+
+
+def _train_by_two(shards: Path, out: Path, *options: str, steps: int = STEPS) -> str:
+    """Run the real command in two processes of torchrun; what they said."""
+    start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     with subprocess.Popen(
-        [*start, *arguments, "--steps", str(steps), *PLAIN, *options],
+        [*start, plain_training.__file__, *_arguments(shards, out, *options, steps=steps)],
         cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8",
-        env={**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}, start_new_session=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}, start_new_session=True,
     ) as process:  # fmt: skip
         try:
             shown, _ = process.communicate(timeout=280)
         except BaseException:
             os.killpg(process.pid, signal.SIGKILL)  # with those that torchrun started
             raise
-    assert (process.returncode != 0) == fails, shown
+    assert process.returncode == 0, shown
     return shown
 
 
@@ -96,7 +119,7 @@ def test_two_processes_with_copies_train_as_one_and_one_goes_on_from_them(
 ) -> None:
     """The latter with momentum, moments and average of all weights. Gradients are accumulated on the way."""
     out = tmp_path / "run"
-    shown = _train(shards, out, "--parallel", "ddp", "--set", "micro_rows=1", processes=2, steps=5)
+    shown = _train_by_two(shards, out, "--parallel", "ddp", "--set", "micro_rows=1", steps=5)
     assert shown.count("cpu x 2 (ddp)") == 1  # one process speaks
     assert "resuming at step 5 of 8" in _train(shards, out)
     _assert_same(alone, out)
@@ -107,16 +130,20 @@ def test_two_processes_with_shards_train_as_one_and_go_on_from_one(
 ) -> None:
     """Begun by two, continued by one, ended by two."""
     out, sharded = tmp_path / "run", ("--parallel", "fsdp", "--set", "micro_rows=1")
-    assert _train(shards, out, *sharded, processes=2, steps=3).count("cpu x 2 (fsdp)") == 1
+    assert _train_by_two(shards, out, *sharded, steps=3).count("cpu x 2 (fsdp)") == 1
     assert "resuming at step 3 of 5" in _train(shards, out, steps=5)
-    assert "resuming at step 5 of 8" in _train(shards, out, *sharded, processes=2)
+    assert "resuming at step 5 of 8" in _train_by_two(shards, out, *sharded)
     _assert_same(alone, out)
 
 
-def test_how_processes_are_started_must_fit_what_they_are_told(shards: Path, tmp_path: Path) -> None:
-    assert "add --parallel ddp or fsdp" in _train(shards, tmp_path / "run", processes=2, fails=True)
+def test_how_processes_are_started_must_fit_what_they_are_told(
+    shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shown = _train(shards, tmp_path / "run", "--parallel", "fsdp", fails=True)
     assert "`torchrun --nproc-per-node 2 tabwright.py train --parallel fsdp`" in shown
     assert "there is no --parallel 'tp'; use none, ddp, fsdp" in _train(
         shards, tmp_path / "run", "--parallel", "tp", fails=True
     )
+    for name, value in (("WORLD_SIZE", "2"), ("RANK", "0"), ("LOCAL_RANK", "0")):  # as torchrun does
+        monkeypatch.setenv(name, value)
+    assert "add --parallel ddp or fsdp" in _train(shards, tmp_path / "run", fails=True)

@@ -214,19 +214,19 @@ def test_an_unused_name_of_another_project_does_not_take_the_first_place() -> No
 
 def test_a_minified_file_is_looked_at_in_no_time() -> None:
     line = "".join(f"exports.a{n}=b;require;import " for n in range(4000))
-    started = time.monotonic()
+    started = time.process_time()
     for text in (line, line + "\n", (" " * 900 + "export x require y\n") * 150):
         choose(hole(text, text, path="a.js", language="javascript"), project(CART))
-    assert time.monotonic() - started < 1
+    assert time.process_time() - started < 1
 
 
 def test_files_that_import_all_of_one_another_are_looked_through_once() -> None:
     stars = "".join(f"from m{n} import *\n" for n in range(40))
     files = project(*(Snippet(path=f"m{n}.py", text=stars) for n in range(40)))
     wanted = ", ".join(f"name_{n}" for n in range(20))
-    started = time.monotonic()
+    started = time.process_time()
     assert choose(hole(f"from m0 import {wanted}\n"), files) == ()
-    assert time.monotonic() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_a_constant_is_shown_whole_or_not_at_all() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from pathlib import Path
@@ -129,10 +130,14 @@ def test_it_names_what_the_model_is_bad_at_and_shows_good_and_bad_of_our_own_cod
     assert "somebody else's" not in text
 
 
-def test_examples_are_drawn_from_our_own_source_right_and_wrong() -> None:
+def test_examples_are_drawn_from_our_own_source_right_and_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Engine.load(threads=1)
-    one, two = (card_examples.draw(engine, ROOT, seed=1) for _ in range(2))
-    assert one == two
+    monkeypatch.setattr(card_examples, "_MOST", 6)
+    draws = (card_examples.draw(engine, ROOT, seed=seed) for seed in range(1, 60))
+    first = next(draws)
+    assert card_examples.draw(engine, ROOT, seed=1) == first
+    # One in some twenty is right, and which ones are changes with the source.
+    one = next(found for found in itertools.chain([first], draws) if found.right)
     assert 0 < one.right < one.asked
     assert {shown.exact for shown in one.shown} == {True, False}
     for shown in one.shown:

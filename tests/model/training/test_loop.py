@@ -16,7 +16,7 @@ from rich.console import Console
 from model.errors import ConfigError, DataError, ModelError
 from model.shards import FUNCTIONS, MANIFEST, read_manifest, shard_name, write_shard
 from model.tokenizer import Tokenizer
-from model.training import loop, metrics, plot, spikes, utilization
+from model.training import learner, loop, metrics, plot, spikes, utilization
 from model.training.config import TrainConfig, toy
 
 QUIET = Console(quiet=True)
@@ -44,7 +44,11 @@ def shards(tmp_path_factory: pytest.TempPathFactory, tokenizer: Tokenizer, sourc
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Measuring the peak and drawing the curve take most of a test's time."""
+    """The same on every machine: where the processor multiplies bfloat16, training would, and round by more.
+
+    Measuring the peak and drawing the curve take most of a test's time.
+    """
+    monkeypatch.setattr(learner, "has_fast_bfloat16", lambda device: False)
     monkeypatch.setattr(utilization, "measured", lambda device, dtype: 1e11)
     monkeypatch.setattr(loop, "draw_curve", lambda lines, path: None)
 
@@ -114,14 +118,25 @@ def _equal(one: Any, other: Any) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("changes", "stops"),
-    [({}, (3,)), (FULL, (2, 4, 5)), ({**FULL, "optimizer": "adamw", "micro_rows": 2}, (3,))],
-    ids=["plain", "full-recipe", "full-recipe-adamw"],
+    ("changes", "stops", "bfloat16"),
+    [
+        ({}, (3,), False),
+        (FULL, (2, 4, 5), False),
+        ({**FULL, "optimizer": "adamw", "micro_rows": 2}, (3,), False),
+        (FULL, (3,), True),
+    ],
+    ids=["plain", "full-recipe", "full-recipe-adamw", "full-recipe-bfloat16"],
 )
 def test_a_stopped_run_goes_on_bit_for_bit(
-    shards: Path, tmp_path: Path, changes: dict[str, Any], stops: tuple[int, ...]
+    shards: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    changes: dict[str, Any],
+    stops: tuple[int, ...],
+    bfloat16: bool,
 ) -> None:
     """Weights, average, moments of the optimisers, random state, order of the rows: all that is saved."""
+    monkeypatch.setattr(learner, "has_fast_bfloat16", lambda device: bfloat16)
     config = _config(6, **changes)
     whole = _weights(loop.train(config, shards, tmp_path / "whole", console=QUIET))
     resumed = _weights(_train_in_pieces(config, shards, tmp_path / "cut", *stops))

@@ -371,7 +371,7 @@ def test_an_environment_that_cannot_be_used_is_one_sentence(
     before = threading.active_count()
     with pytest.raises(ConfigError, match=name):
         RemoteEngine.connect(Endpoint(url="https://models.example.org/v1", model="qwen2.5-coder"))
-    assert threading.active_count() == before
+    assert threading.active_count() <= before, "another's may have ended meanwhile"
 
 
 def test_no_secret_is_sent_whoever_asks(serve: Serve, connect: Connect) -> None:
