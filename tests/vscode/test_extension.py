@@ -177,6 +177,32 @@ def test_everything_that_a_walkthrough_names_is_there():
             assert named <= commands, step["id"]
 
 
+def test_the_install_step_of_the_walkthrough_is_done_by_a_server_and_nothing_else():
+    """Not by the command, which can be cancelled.
+
+    With the key alone it would stay undone where the server was ready before somebody looked: an editor that
+    learns of the walkthrough then takes what holds already for old news.
+    """
+    (walkthrough,) = MANIFEST["contributes"]["walkthroughs"]
+    (install,) = [step for step in walkthrough["steps"] if step["id"] == "install"]
+    page = "activeEditor == gettingStartedPage"
+    assert install["completionEvents"] == [f"onContext:tabwright.installed && {page}"]
+
+
+def test_what_keys_and_steps_wait_for_is_set_and_what_keys_run_is_there():
+    """Both are only text in the manifest, and a wrong one does nothing."""
+    sources = "".join(file.read_text("utf-8") for file in (EXTENSION / "src").glob("*.ts"))
+    keys = MANIFEST["contributes"]["keybindings"]
+    steps = [step for one in MANIFEST["contributes"]["walkthroughs"] for step in one["steps"]]
+    waits = [key["when"] for key in keys]
+    waits += [event for step in steps for event in step["completionEvents"] if "onContext:" in event]
+    for name in re.findall(r"tabwright\.\w+", " ".join(waits)):
+        assert re.search(rf'"setContext", "{name}"|setContext\("{name}"', sources), name
+    entrance = (EXTENSION / "src" / "extension.ts").read_text("utf-8")
+    commands = {f"tabwright.{name}" for name in re.findall(r"^    (\w+)[:,]", entrance, re.MULTILINE)}
+    assert {key["command"] for key in keys} <= commands
+
+
 def test_readme_lists_every_command():
     readme = (EXTENSION / "README.md").read_text("utf-8")
     titles = {command["title"] for command in MANIFEST["contributes"]["commands"]}

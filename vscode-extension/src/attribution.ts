@@ -16,20 +16,17 @@ export interface Mark {
 
 const MOST_KEPT = 50;
 
-/** Follows the answers to the editor's requests: what is on the screen now, and what was before. */
+/** What the answers of this session said. */
 export class Attributions {
   private readonly known = new Map<string, Match>();
 
-  /** `show` is called with each answer; with nothing where nothing is to be said of it. */
-  constructor(private readonly show: (mark: Mark | undefined) => void) {}
-
-  /** Looks at what a request brings, and gives it on. */
-  async of<T>(request: Promise<T>): Promise<T> {
-    const answer = await request;
-    const matches = matchesIn(answer);
-    for (const match of matches) this.keep(match);
-    this.show(matches[0] === undefined ? undefined : markOf(matches[0]));
-    return answer;
+  /** Keeps what an answer says; the mark for it, where there is something to be said. */
+  take(answer: unknown): Mark | undefined {
+    const found = itemsOf(answer).map(matchesOf);
+    for (const match of found.flat()) this.keep(match);
+    const which = found.findIndex((matches) => matches.length > 0);
+    const match = found[which]?.[0];
+    return match === undefined ? undefined : markOf(match, which, found.length);
   }
 
   /** A page about the suggestions of this session, the last first. */
@@ -61,31 +58,62 @@ export class Attributions {
   }
 }
 
-/** All matches of the items of an answer, which may be a list of them or an object that has one. */
-export function matchesIn(answer: unknown): Match[] {
+/** The items of an answer, which may be a list of them or an object that has one. */
+export function itemsOf(answer: unknown): readonly unknown[] {
   const items: unknown = Array.isArray(answer) ? answer : at(answer, "items");
-  if (!Array.isArray(items)) return [];
-  return items.flatMap((item: unknown) => {
-    const about: unknown = at(at(at(item, "command"), "arguments"), "1");
-    const matches: unknown = at(about, "attribution");
-    return Array.isArray(matches) ? matches.filter(isMatch) : [];
+  return Array.isArray(items) ? items : [];
+}
+
+/** What an item's text stands in, the longest match first. */
+export function matchesOf(item: unknown): Match[] {
+  const about: unknown = at(at(at(item, "command"), "arguments"), "1");
+  const matches: unknown = at(about, "attribution");
+  return Array.isArray(matches) ? matches.filter(isMatch) : [];
+}
+
+/** The texts of the items of an answer. */
+export function textsOf(answer: unknown): string[] {
+  return itemsOf(answer).flatMap((item) => {
+    const text = at(item, "insertText");
+    const plain = typeof text === "string" ? text : at(text, "value");
+    return typeof plain === "string" ? [plain] : [];
   });
+}
+
+/**
+ * Whether the editor still shows one of these texts, when `typed` stands where they began: the rest of what is being
+ * typed stays on the screen, and one that stands there as a whole was taken.
+ */
+export function isShown(texts: readonly string[], typed: string): boolean {
+  const begun = withLf(typed);
+  return texts.map(withLf).some((text) => text.length > begun.length && text.startsWith(begun));
+}
+
+/** Whose code it is, in few words. */
+export function owner({ project, license }: Match): string {
+  return `${project}: ${license}`;
 }
 
 export function sentence({ project, file, license, tokens }: Match): string {
   return `${project}, ${file} (${license}): ${tokens} tokens or more`;
 }
 
-function markOf(match: Match): Mark {
+function markOf(match: Match, which: number, count: number): Mark {
+  // Which of several is on the screen the editor does not tell.
+  const subject = which === 0 ? "The suggestion" : `Suggestion ${which + 1} of ${count}`;
   return {
-    text: `$(law) ${match.project}: ${match.license}`,
-    tooltip: `The suggestion also stands in ${sentence(match)}.\nClick for all of this session.`,
+    text: `$(law) ${owner(match)}`,
+    tooltip: `${subject} also stands in ${sentence(match)}.\nClick for all of this session.`,
   };
 }
 
 function isMatch(thing: unknown): thing is Match {
   const texts = [at(thing, "project"), at(thing, "file"), at(thing, "license")];
   return texts.every((text) => typeof text === "string") && typeof at(thing, "tokens") === "number";
+}
+
+function withLf(text: string): string {
+  return text.replaceAll("\r\n", "\n");
 }
 
 function at(thing: unknown, key: string): unknown {

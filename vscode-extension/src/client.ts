@@ -1,7 +1,7 @@
 // One connection to one server, over stdio. Suggestions need no code here: the language client registers itself as a
 // provider of inline completions as soon as the server says that it has some.
 
-import type { LogOutputChannel } from "vscode";
+import { InlineCompletionTriggerKind, type LogOutputChannel, type Position, type TextDocument } from "vscode";
 import {
   CloseAction,
   ErrorCodes,
@@ -31,10 +31,19 @@ export interface ClientEvents {
   running(): void;
   /** A `tabwright/status` notification. */
   status(params: unknown): void;
+  /** The editor has an answer to a request for suggestions. */
+  offered(answer: unknown, request: Request): void;
   /** The server runs, but not as it should: a model cannot be loaded, or (a warning) a setting is not understood. */
   problem(failure: Failure): void;
   /** There is no server any more. `crashed`: it ran before, so that another attempt may go well. */
   ended(failure: Failure, crashed: boolean): void;
+}
+
+/** Where the editor asked for suggestions, and whether because a person did. */
+export interface Request {
+  readonly document: TextDocument;
+  readonly position: Position;
+  readonly isAsked: boolean;
 }
 
 // The server tells its state only to those who want it: to other editors it is a message that they do not know.
@@ -101,8 +110,12 @@ export function connect(
       errorHandler,
       initializationFailedHandler: () => false, // no pop-up, no second attempt
       middleware: {
-        provideInlineCompletionItems: (document, position, context, token, next) =>
-          during(Promise.resolve(next(document, position, context, token))),
+        provideInlineCompletionItems: async (document, position, context, token, next) => {
+          const answer = await during(Promise.resolve(next(document, position, context, token)));
+          const isAsked = context.triggerKind === InlineCompletionTriggerKind.Invoke;
+          events.offered(answer, { document, position, isAsked });
+          return answer;
+        },
         workspace: {
           // server.ts tells the settings. The client would send the whole section, what only we read included.
           didChangeConfiguration: () => Promise.resolve(),

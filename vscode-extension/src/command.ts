@@ -33,6 +33,8 @@ export interface CommandSettings {
 export interface KnownPythons {
   /** That of the extension's own environment (environment.ts), once it is there. */
   readonly own?: string | undefined;
+  /** It is not there, but was, for an earlier version of the extension. */
+  readonly isOutdated?: boolean;
   /** Asks for the one chosen in the Python extension (pythonExtension.ts); that takes a moment. */
   chosen?(): Promise<string | undefined>;
 }
@@ -76,7 +78,7 @@ export async function resolveCommand(
     if (python?.hasTabwright === true) return { command: file, args: AS_MODULE };
     if (python !== undefined && (newest === undefined || isOlder(newest.version, python.version))) newest = python;
   }
-  throw noServer(newest?.version);
+  throw noServer(newest?.version, known.isOutdated);
 }
 
 /** A Python that an environment can be made from; throws NoServerError if there is none. */
@@ -125,7 +127,7 @@ export function isOlder(version: readonly number[], other: readonly number[]): b
   return false;
 }
 
-function noServer(newest: readonly number[] | undefined): NoServerError {
+function noServer(newest: readonly number[] | undefined, isOutdated = false): NoServerError {
   const oldest = OLDEST_PYTHON.join(".");
   if (newest === undefined) {
     return new NoServerError(`No Python was found. Tabwright needs Python ${oldest} or newer.`, [
@@ -140,11 +142,10 @@ function noServer(newest: readonly number[] | undefined): NoServerError {
       ["getPython", "choosePython", "showLog"],
     );
   }
-  return new NoServerError("The completion server is not installed on this machine yet.", [
-    "install",
-    "choosePython",
-    "showLog",
-  ]);
+  const message = isOutdated
+    ? "The extension was updated, and comes with a newer completion server, which is not installed yet."
+    : "The completion server is not installed on this machine yet.";
+  return new NoServerError(message, ["install", "choosePython", "showLog"]);
 }
 
 /** The Pythons to look at, the likeliest first. */

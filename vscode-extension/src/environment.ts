@@ -2,7 +2,7 @@
 // for it, in the extension's storage, and counts as there only when it is whole.
 
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { mkdir, readdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { serverEnvironment } from "./command";
@@ -24,6 +24,12 @@ export class Environment {
   /** Its Python, if it is there. */
   get python(): string | undefined {
     return existsSync(join(this.folder, WHOLE)) ? this.pythonFile : undefined;
+  }
+
+  /** An earlier version of the extension had one: this one comes with another server. */
+  get isOutdated(): boolean {
+    if (this.python !== undefined || !existsSync(this.storage)) return false;
+    return readdirSync(this.storage).some((entry) => existsSync(join(this.storage, entry, WHOLE)));
   }
 
   /** The wheel to install, if this build of the extension carries one. */

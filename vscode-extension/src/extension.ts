@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import * as vscode from "vscode";
 import { aboutModel } from "./aboutModel";
+import { itemsOf } from "./attribution";
 import { AttributionMark } from "./attributionMark";
 import { DOCUMENTS } from "./documents";
 import { Environment } from "./environment";
@@ -12,9 +13,9 @@ import { install } from "./install";
 import { showMenu } from "./menu";
 import { Pages } from "./pages";
 import { PythonExtension } from "./pythonExtension";
-import { announce, choosePython } from "./remedies";
+import { announce, choosePython, setServer } from "./remedies";
 import { Server } from "./server";
-import { showSeveral } from "./several";
+import { sayNothing, showSeveral } from "./several";
 import { Statistics } from "./statistics";
 import { StatusBar } from "./statusBar";
 import { isEnabled, toggle, toggleFor } from "./switches";
@@ -30,9 +31,17 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   const folder = context.globalStorageUri.fsPath;
   const carried = join(context.extensionPath, "dist", "server");
   const environment = new Environment(folder, carried, context.extension.packageJSON.version as string);
-  const failed = (failure: Failure) => void announce(failure);
+  let trouble: Failure | undefined; // why there is no completion, for the menu
+  const failed = (failure: Failure) => {
+    if (failure.isWarning !== true) trouble = failure;
+    void announce(failure);
+  };
   const pythonExtension = new PythonExtension();
-  const known = () => ({ own: environment.python, chosen: () => pythonExtension.chosen() });
+  const known = () => ({
+    own: environment.python,
+    isOutdated: environment.isOutdated,
+    chosen: () => pythonExtension.chosen(),
+  });
   const pages = new Pages();
   const mark = new AttributionMark(pages);
   const running = new Server({
@@ -41,9 +50,18 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     known,
     show: (status) => {
       statusBar.show(status);
-      void vscode.commands.executeCommand("setContext", "tabwright.ready", status.state === "ready");
+      if (status.state !== "problem") trouble = undefined;
+      if (status.state !== "ready") mark.hide();
+      setContext("tabwright.ready", status.state === "ready");
+      // Once there was a server it is installed, whatever becomes of it: the walkthrough's first step waits for this.
+      if (status.state === "ready" || status.state === "silent") setContext("tabwright.installed", true);
     },
-    during: (request) => mark.of(thinking.during(request)),
+    during: (request) => thinking.during(request),
+    offered: (answer, request) => {
+      mark.offered(answer, request);
+      // Null, which is no list, says that the answer is of no use any more.
+      if (request?.isAsked === true && answer != null && itemsOf(answer).length === 0) sayNothing();
+    },
     failed,
   });
   server = running;
@@ -54,7 +72,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
       await work();
     } catch (error) {
       channel.error(String(error));
-      failed(error instanceof FailureError ? error : { message: String(error), remedies: ["showLog"] });
+      void announce(error instanceof FailureError ? error : { message: String(error), remedies: ["showLog"] });
     }
   };
 
@@ -65,6 +83,17 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
         return work();
       }),
     );
+
+  let isChanging = false; // two settings: between them there is nothing to be started
+  const startWith = async (python: string | undefined) => {
+    isChanging = true;
+    try {
+      await setServer(python);
+    } finally {
+      isChanging = false;
+    }
+    if (isEnabled()) await running.start();
+  };
 
   const commands: Readonly<Record<string, () => unknown>> = {
     toggle,
@@ -77,11 +106,18 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     // Asking for a restart is asking for completion: it starts a server even if there was none.
     restart: () => (isEnabled() ? running.start() : toggle()),
     install: async () => {
-      if (await install(environment, channel, known(), failed)) await running.start();
+      if (!(await install(environment, channel, known(), (failure) => void announce(failure)))) return;
+      await startWith(undefined);
+      if (!isEnabled()) await toggle();
     },
-    choosePython,
+    choosePython: async () => {
+      const python = await choosePython();
+      if (python !== undefined) await startWith(python);
+    },
+    showAttribution: () => mark.showPage(),
+    dismiss: () => mark.dismiss(),
     showLog: () => channel.show(),
-    menu: () => showMenu(language()),
+    menu: () => showMenu(language(), trouble),
   };
   context.subscriptions.push(
     channel,
@@ -93,7 +129,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     pythonExtension.onDidChoose(retry),
     vscode.workspace.onDidGrantWorkspaceTrust(retry),
     new vscode.Disposable(() => thinking.stop()),
-    vscode.workspace.onDidChangeConfiguration((change) => void applyChange(change, running)),
+    vscode.workspace.onDidChangeConfiguration((change) => void (isChanging || applyChange(change, running))),
     ...Object.entries(commands).map(([name, run]) => vscode.commands.registerCommand(`tabwright.${name}`, run)),
   );
   if (isEnabled()) await running.start();
@@ -112,7 +148,13 @@ function language(): string | undefined {
 async function withLanguage(work: (language: string) => unknown): Promise<void> {
   const known = language();
   if (known !== undefined) await work(known);
-  else void vscode.window.showInformationMessage("Tabwright does not complete this kind of file.");
+  else if (vscode.window.activeTextEditor === undefined) {
+    void vscode.window.showInformationMessage("Tabwright: no file is open in the editor.");
+  } else void vscode.window.showInformationMessage("Tabwright does not complete this kind of file.");
+}
+
+function setContext(key: string, value: boolean): void {
+  void vscode.commands.executeCommand("setContext", key, value);
 }
 
 async function applyChange(change: vscode.ConfigurationChangeEvent, running: Server): Promise<void> {

@@ -6,7 +6,7 @@ import { type Environment, InstallError } from "./environment";
 import type { Failure } from "./failure";
 import { thisMachine } from "./machine";
 
-/** True when the server was installed. What goes wrong is told to `failed`. */
+/** True when the server was installed; the settings that would go before it are to be reset, which is said here. */
 export async function install(
   environment: Environment,
   channel: vscode.LogOutputChannel,
@@ -22,10 +22,9 @@ export async function install(
     failed(error);
     return false;
   }
-  const configuration = vscode.workspace.getConfiguration("tabwright.server");
+  const configuration = vscode.workspace.getConfiguration();
   const isSet = (key: string) => (configuration.get<string | string[]>(key)?.length ?? 0) > 0;
-  const chosenOnes = ["python", "command"].filter(isSet);
-  const reset = chosenOnes.map((key) => `tabwright.server.${key}`).join(", ");
+  const reset = ["tabwright.server.python", "tabwright.server.command"].filter(isSet).join(", ");
   const detail =
     `The server comes with the extension. pip installs it with ${base} into a folder of the extension's own, and ` +
     "downloads what it is built on (onnxruntime, numpy and others) from the package index that pip is set up for, " +
@@ -33,10 +32,7 @@ export async function install(
     (reset === "" ? "" : `\n\nThese settings are reset: ${reset}.`);
   const question = "Install Tabwright's completion server?";
   const chosen = await vscode.window.showInformationMessage(question, { modal: true, detail }, "Install");
-  if (chosen !== "Install") return false;
-  if (!(await make(environment, base, channel, failed))) return false;
-  for (const key of chosenOnes) await configuration.update(key, undefined, vscode.ConfigurationTarget.Global);
-  return true;
+  return chosen === "Install" && (await make(environment, base, channel, failed));
 }
 
 function make(

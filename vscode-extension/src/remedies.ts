@@ -16,6 +16,12 @@ const REMEDIES: Readonly<Record<Remedy, { readonly label: string; run(): Thenabl
   showLog: { label: "Show Log", run: () => vscode.commands.executeCommand("tabwright.showLog") },
 };
 
+/** What can be done about a failure, for a menu that has the log, the settings and a restart already. */
+export function remediesOf({ remedies }: Failure): { readonly label: string; run(): Thenable<unknown> }[] {
+  const others = remedies.filter((remedy) => !["showLog", "openSettings", "restart"].includes(remedy));
+  return others.map((remedy) => REMEDIES[remedy]);
+}
+
 export async function announce({ message, remedies, isWarning }: Failure): Promise<void> {
   const labels = remedies.map((remedy) => REMEDIES[remedy].label);
   const show = isWarning === true ? vscode.window.showWarningMessage : vscode.window.showErrorMessage;
@@ -24,15 +30,22 @@ export async function announce({ message, remedies, isWarning }: Failure): Promi
   await remedy?.run();
 }
 
-/** Lets the user name the Python that has Tabwright. The setting is the machine's, so no workspace is asked. */
-export async function choosePython(): Promise<void> {
+/** Lets the user name the Python that has Tabwright. */
+export async function choosePython(): Promise<string | undefined> {
   const chosen = await vscode.window.showOpenDialog({
     title: "The Python that has Tabwright installed",
     openLabel: "Use This Python",
     canSelectMany: false,
   });
-  const file = chosen?.[0]?.fsPath;
-  if (file === undefined) return;
+  return chosen?.[0]?.fsPath;
+}
+
+/** Has the server started with this Python, or as the extension finds it; they are the machine's settings. */
+export async function setServer(python: string | undefined): Promise<void> {
   const configuration = vscode.workspace.getConfiguration("tabwright.server");
-  await configuration.update("python", file, vscode.ConfigurationTarget.Global);
+  // A whole command would go before it, and the choice would do nothing.
+  for (const [key, value] of Object.entries({ command: undefined, python })) {
+    if (configuration.inspect(key)?.globalValue === value) continue;
+    await configuration.update(key, value, vscode.ConfigurationTarget.Global);
+  }
 }

@@ -7,7 +7,7 @@ import {
   InlineCompletionRequest,
   InlineCompletionTriggerKind,
 } from "vscode-languageclient/node";
-import { type ClientEvents, type Connection, connect } from "./client";
+import { type ClientEvents, type Connection, connect, type Request } from "./client";
 import { type KnownPythons, NoServerError, resolveCommand, type ServerCommand } from "./command";
 import { type Failure, FailureError } from "./failure";
 import { thisMachine } from "./machine";
@@ -25,6 +25,8 @@ export interface Surroundings {
   show(status: Status): void;
   /** Follows a request for suggestions, to show that it takes long. */
   during<T>(request: Thenable<T>): Promise<T>;
+  /** There is an answer to a request for suggestions: for the editor, or, without one, for a list. */
+  offered(answer: unknown, request?: Request): void;
   /** There is no completion, and it takes the user to change that. */
   failed(failure: Failure): void;
 }
@@ -112,6 +114,7 @@ export class Server {
     };
     const request = client.sendRequest(InlineCompletionRequest.type, parameters, token);
     const answer = await this.around.during(request);
+    this.around.offered(answer);
     return Array.isArray(answer) ? answer : (answer?.items ?? []);
   }
 
@@ -146,6 +149,7 @@ export class Server {
         const status = statusFromServer(params);
         if (status !== undefined) show(status);
       },
+      offered: (answer, request) => this.around.offered(answer, request),
       problem: failed,
       ended: (failure, crashed) => {
         channel.error(failure.message);
@@ -224,6 +228,7 @@ function onlyWhile(holds: () => boolean, events: ClientEvents): ClientEvents {
     starting: () => holds() && events.starting(),
     running: () => holds() && events.running(),
     status: (params) => holds() && events.status(params),
+    offered: (answer, request) => holds() && events.offered(answer, request),
     problem: (failure) => holds() && events.problem(failure),
     ended: (failure, crashed) => holds() && events.ended(failure, crashed),
   };

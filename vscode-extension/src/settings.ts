@@ -6,6 +6,7 @@ export const SERVER_SETTINGS = [
   "enable",
   "triggerMode",
   "showAbove",
+  "showLinesAbove",
   "languages",
   "inComments",
   "inStrings",

@@ -2,6 +2,7 @@
 
 import * as vscode from "vscode";
 import type { InlineCompletionItem } from "vscode-languageclient/node";
+import { matchesOf, owner } from "./attribution";
 import type { Server } from "./server";
 
 interface Choice extends vscode.QuickPickItem {
@@ -18,7 +19,7 @@ export async function showSeveral(server: Server): Promise<void> {
   const asking = new vscode.CancellationTokenSource();
   const choices = server.suggest(document, place, asking.token).then((items) => (items ?? []).map(choice));
   const empty = choices.then((found) => {
-    if (found.length === 0) vscode.window.setStatusBarMessage("Tabwright has nothing to suggest here.", 4000);
+    if (found.length === 0) sayNothing();
     return found.length === 0;
   });
   if (await empty) return;
@@ -33,11 +34,23 @@ export async function showSeveral(server: Server): Promise<void> {
   if (item.command) await vscode.commands.executeCommand(item.command.command, ...(item.command.arguments ?? []));
 }
 
+/** Somebody asked, and there is nothing: without a word that would look as if the key did nothing. */
+export function sayNothing(): void {
+  vscode.window.setStatusBarMessage("Tabwright has nothing to suggest here.", 4000);
+}
+
 function choice(item: InlineCompletionItem): Choice {
   const text = typeof item.insertText === "string" ? item.insertText : item.insertText.value;
   const [first = "", ...more] = text.trim().split(/\r?\n/);
   const detail = more.map((line) => line.trim()).join(" ⏎ ");
-  return detail === "" ? { label: first, text, item } : { label: first, detail, text, item };
+  const [match] = matchesOf(item);
+  return {
+    label: first,
+    ...(detail === "" ? {} : { detail }),
+    ...(match === undefined ? {} : { description: `$(law) ${owner(match)}` }),
+    text,
+    item,
+  };
 }
 
 function rangeOf({ start, end }: NonNullable<InlineCompletionItem["range"]>): vscode.Range {

@@ -47,7 +47,7 @@ export class StatusBar implements vscode.Disposable {
 
   private now(): Status {
     if (this.status.state !== "ready") return this.status;
-    return silentHere() ?? (this.isThinking ? { state: "thinking", message: "" } : this.status);
+    return silentHere() ?? (this.isThinking ? { state: "thinking", message: "" } : ready(this.status));
   }
 }
 
@@ -61,5 +61,13 @@ function silentHere(): Status | undefined {
   if (!isOnFor(document.languageId)) {
     return { state: "silent", message: `Completion is switched off for ${document.languageId}.` };
   }
+  if (!vscode.workspace.getConfiguration("editor", document).get("inlineSuggest.enabled", true)) {
+    return { state: "silent", message: "The editor's own setting editor.inlineSuggest.enabled is off." };
+  }
   return undefined;
+}
+
+function ready(status: Status): Status {
+  const mode = vscode.workspace.getConfiguration("tabwright").get<string>("triggerMode");
+  return mode === "invoked" ? { ...status, message: "Code completion is ready, and waits until you ask for it." } : status;
 }

@@ -141,6 +141,13 @@ test("what is missing decides what is offered", async () => {
   }
 });
 
+test("after an update of the extension it is said that its server is to be installed anew", async () => {
+  const machine = withPythons({ "/usr/bin/python3": {} });
+  await assert.rejects(() => resolveCommand(AUTOMATIC, machine, { isOutdated: true }), (error) => {
+    return error instanceof NoServerError && /was updated/.test(error.message) && error.remedies[0] === "install";
+  });
+});
+
 test("an environment is made with a Python that is new enough and can make one", async () => {
   const old = { "/usr/bin/python3": { version: [3, 9, 2] } };
   assert.equal(await resolveBase("", withPythons({ ...old, "/usr/bin/python3.11": {} })), "/usr/bin/python3.11");

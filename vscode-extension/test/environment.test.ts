@@ -72,6 +72,15 @@ test("those of earlier versions go when a new one is whole, and nothing else", {
   assert.deepEqual(readdirSync(storage).toSorted(), ["other", "server-1.0"]);
 });
 
+test("the server of an earlier version is told from none at all", { skip }, async () => {
+  const { storage, server, environment, create } = machine();
+  assert.equal(environment.isOutdated, false);
+  await create();
+  assert.equal(environment.isOutdated, false);
+  assert.equal(new Environment(storage, server, "1.1").isOutdated, true);
+  assert.equal(new Environment(join(storage, "nowhere"), server, "1.1").isOutdated, false);
+});
+
 test("a build without the server says so", { skip }, async () => {
   const { environment } = machine();
   const none = new Environment("/nowhere", "/nowhere", "1.0");

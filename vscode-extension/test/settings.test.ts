@@ -11,6 +11,7 @@ test("the server is sent its own keys, with the defaults of package.json, and no
     enable: true,
     triggerMode: "automatic",
     showAbove: 5,
+    showLinesAbove: 10,
     languages: {},
     inComments: true,
     inStrings: true,

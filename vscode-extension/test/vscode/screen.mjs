@@ -2,9 +2,9 @@
 // of what they see are kept in dist/test-vscode/pictures/.
 
 import assert from "node:assert/strict";
-import { mkdirSync, readdirSync, readFileSync, symlinkSync } from "node:fs";
+import { mkdirSync, readFileSync, symlinkSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { ghostOf, pause, until } from "./window.mjs";
+import { ghostOf, pause, processesOf, until } from "./window.mjs";
 
 const START_MS = 90_000;
 
@@ -49,17 +49,31 @@ export class Screen {
     await this.press("Control+End");
   }
 
+  /** Opens a file of the workspace by its name, with the cursor at its end. */
+  async goTo(name) {
+    await this.pick("Control+P", name, name);
+    await this.page.locator(`.monaco-editor.focused[data-uri$="/${name}"]`).waitFor();
+    await this.press("Control+End");
+  }
+
   /** Runs a command from the palette. */
-  async command(title) {
+  command = (title) => this.pick("F1", `>${title}`, title);
+
+  /** Takes the entry that has these words, once it is the one that Enter takes: at first the list is another. */
+  async pick(key, text, words) {
     const { page } = this;
-    await page.keyboard.press("F1");
-    await page.locator(".quick-input-widget input").fill(`>${title}`);
-    await page.locator(".quick-input-widget .monaco-list-row", { hasText: title }).first().waitFor();
+    await page.keyboard.press(key);
+    await page.locator(".quick-input-widget input").fill(text);
+    await page.locator(".quick-input-widget .monaco-list-row.focused", { hasText: words }).waitFor();
     await page.keyboard.press("Enter");
   }
 
   type = (text, delay = 60) => this.page.keyboard.type(text, { delay });
   press = (key) => this.page.keyboard.press(key);
+
+  async keys(...keys) {
+    for (const key of keys) await this.press(key);
+  }
 
   /** The ghost text, once it has stood still: its first line may be painted after the others. */
   async ghost(milliseconds = 20_000) {
@@ -93,6 +107,16 @@ export class Screen {
   notices = (words) => this.page.locator(".notification-list-item", { hasText: words }).first();
   notice = (words) => this.notices(words).waitFor({ timeout: START_MS });
   button = (name) => this.page.getByRole("button", { name, exact: true }).first().click();
+
+  async walkthrough() {
+    await this.command("Welcome: Open Walkthrough...");
+    await this.page.locator(".quick-input-widget .monaco-list-row", { hasText: "Tabwright" }).first().click();
+    await this.page.getByText("Type, and take what fits").first().waitFor({ timeout: START_MS });
+  }
+
+  step = (id) => this.page.locator(`[data-done-step-id="tabwright.tabwright#start#${id}"]`).first();
+  isTicked = async (id) => (await this.step(id).getAttribute("aria-checked")) === "true";
+  ticked = (id) => until(() => this.isTicked(id), 20_000, `the step "${id}" to be ticked`);
 
   async saved(name) {
     await this.press("Control+S");
@@ -185,11 +209,12 @@ export async function modelOnTheScreen(screen) {
   assert.match(text, /Licence: \S+/);
 }
 
+/** Where the server was ready before anybody looked: an editor that knows the walkthrough only now must see that. */
 export async function walkthroughOnTheScreen(screen) {
   await screen.says("ready");
-  await screen.command("Welcome: Open Walkthrough...");
-  await screen.page.locator(".quick-input-widget .monaco-list-row", { hasText: "Tabwright" }).first().click();
-  await screen.page.getByText("Type, and take what fits").first().waitFor({ timeout: START_MS });
+  await screen.walkthrough();
+  await screen.ticked("install");
+  assert.equal(await screen.isTicked("ask"), false);
   await pause(1000); // its picture
   await screen.picture("walkthrough");
 }
@@ -205,32 +230,45 @@ export async function restrictedOnTheScreen(screen) {
   assert.notEqual(await screen.ghost(), "");
 }
 
-/** Nothing is installed: the extension offers to do it, can be stopped, and then completes. */
+/** Nothing is installed: the extension offers to do it, can be stopped, and then completes. The walkthrough keeps up. */
 export async function firstRunOnTheScreen(screen, installed) {
-  const install = async () => {
-    const dialog = screen.page.locator(".monaco-dialog-box");
+  const dialog = screen.page.locator(".monaco-dialog-box");
+  const answer = async (name) => {
     await dialog.waitFor({ timeout: START_MS });
-    return dialog;
+    await dialog.getByRole("button", { name }).click();
+    await dialog.waitFor({ state: "detached" });
   };
   await screen.open();
   await screen.says("problem");
   await screen.notice("not installed on this machine yet");
   await screen.picture("first-run");
   await screen.button("Install");
-  const dialog = await install();
+  await dialog.waitFor({ timeout: START_MS });
   await screen.picture("install");
-  await dialog.getByRole("button", { name: "Install" }).click();
+  await answer("Cancel");
+
+  await screen.walkthrough();
+  await screen.button("Install the Server");
+  await answer("Install");
   await screen.notice("Installing the server");
   await screen.button("Cancel");
   await until(() => installed().length === 0, 20_000, "the cancelled environment to be gone");
+  assert.equal(await screen.isTicked("install"), false, "to begin with it is not to have done it");
 
-  await screen.command("Tabwright: Install the Completion Server");
-  await (await install()).getByRole("button", { name: "Install" }).click();
+  await screen.item().click(); // the message may be closed long since
+  const entry = screen.page.locator(".quick-input-widget .monaco-list-row", { hasText: "Install" });
+  await entry.waitFor();
+  await screen.picture("menu-problem");
+  await entry.click();
+  await answer("Install");
   const ready = screen.says("ready", 300_000);
   const failed = screen.notices(" failed: ");
   const why = await Promise.race([ready, failed.waitFor({ timeout: 300_000 }).then(() => failed.innerText())]);
   if (why) throw new Error(why);
   assert.equal(installed().length, 1);
+  await screen.ticked("install");
+  await screen.picture("walkthrough-installed");
+  await screen.goTo("shapes.py");
   await screen.press("Enter");
   await screen.type("    def move(self, dx, dy):");
   await screen.press("Enter");
@@ -248,7 +286,7 @@ export async function foldersPythonOnTheScreen(screen, { root }, choose, python)
   await screen.command("Tabwright: Restart the Completion Server");
   await pause(3000); // for a server to come up that should not
   await screen.says("problem");
-  assert.deepEqual(processesOf(root, "lsp_server"), []);
+  assert.deepEqual(processesOf(root).filter((command) => command.includes("lsp_server")), []);
 }
 
 /** An environment's folder is chosen, as the Python extension names it where it knows no more. */
@@ -263,21 +301,4 @@ export async function chosenPythonOnTheScreen(screen, choose, python, trace) {
   await screen.type("    def move(self, dx, dy):");
   await screen.press("Enter");
   assert.notEqual(await screen.ghost(), "");
-}
-
-/** The commands of the processes that a window has started and that name something. */
-function processesOf(root, name) {
-  const read = (pid, file) => readFileSync(`/proc/${pid}/${file}`, "utf8").split("\0");
-  return readdirSync("/proc")
-    .filter((entry) => /^\d+$/.test(entry))
-    .flatMap((pid) => {
-      try {
-        const command = read(pid, "cmdline").slice(0, -1);
-        return command.includes(name) && read(pid, "environ").includes(`XDG_DATA_HOME=${join(root, "share")}`)
-          ? [command.join(" ")]
-          : [];
-      } catch {
-        return []; // it has just ended
-      }
-    });
 }

@@ -8,8 +8,10 @@ import { createServer } from "node:http";
 import { createServer as createSocket } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { CACHE } from "./tools.mjs";
 
 const START_MS = 120_000;
+const END_MS = 30_000;
 export const TRACED = resolve(import.meta.dirname, "traced.mjs");
 const TRACES = ["server.log", "trace.lsp"]; // traced.mjs writes them
 // Quiet, and nothing of the editor's own that would write into the document behind a test's back.
@@ -71,8 +73,10 @@ export async function openWindow(plan) {
 
   const places = ["--accept-server-license-terms", "--server-data-dir", join(root, "data")];
   places.push("--extensions-dir", join(root, "extensions"));
-  const share = join(root, "share"); // where the server keeps what it is asked to keep
-  const environment = { ...process.env, ...plan.environment, NO_PROXY: "127.0.0.1", XDG_DATA_HOME: share };
+  // What the server keeps, it keeps in the window's own folders; pip need not fetch everything anew for each of them.
+  const own = { XDG_DATA_HOME: join(root, "share"), XDG_CACHE_HOME: join(root, "cache") };
+  const pip = { PIP_CACHE_DIR: process.env.PIP_CACHE_DIR ?? join(CACHE, "pip") };
+  const environment = { ...process.env, ...plan.environment, ...own, ...pip, NO_PROXY: "127.0.0.1" };
   for (const vsix of [plan.vsix, ...(plan.others ?? [])].filter(Boolean)) {
     const install = [tools.main, ...places, "--install-extension", vsix];
     execFileSync(tools.node, install, { stdio: ["ignore", "ignore", "pipe"], env: environment });
@@ -98,8 +102,9 @@ export async function openWindow(plan) {
     process.removeListener("exit", end);
     end();
     await new Promise((done) => (server.exitCode === null ? server.once("exit", done) : done()));
-    await pause(500); // the last of its children write their last words
-    rmSync(root, { recursive: true, force: true, maxRetries: 50, retryDelay: 200 }); // a server may still be ending
+    // Its children write their last words: into a folder that is being removed they would put it back.
+    await until(() => processesOf(root).length === 0, END_MS, "the processes of the window to end");
+    rmSync(root, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   };
   try {
     await until(async () => (await fetch(`http://127.0.0.1:${port}/version`)).ok, START_MS, "VS Code's server");
@@ -122,12 +127,26 @@ export async function openWindow(plan) {
 }
 
 /** A screenshot, the server's log and the LSP trace, as they are now. */
-async function keep(page, root, folder, name) {
+async function keep(page, traces, folder, name) {
   mkdirSync(folder, { recursive: true });
   await page.screenshot({ path: join(folder, `${name}.png`) }).catch(() => undefined);
   for (const file of TRACES) {
-    if (existsSync(join(root, file))) cpSync(join(root, file), join(folder, `${name}.${file}`));
+    if (existsSync(join(traces, file))) cpSync(join(traces, file), join(folder, `${name}.${file}`));
   }
+}
+
+/** The commands of the processes that a window has started and that still run. */
+export function processesOf(root) {
+  const read = (pid, file) => readFileSync(`/proc/${pid}/${file}`, "utf8").split("\0");
+  return readdirSync("/proc")
+    .filter((entry) => /^\d+$/.test(entry))
+    .flatMap((pid) => {
+      try {
+        return read(pid, "environ").includes(`XDG_DATA_HOME=${join(root, "share")}`) ? [read(pid, "cmdline")] : [];
+      } catch {
+        return []; // it has just ended
+      }
+    });
 }
 
 /** What a person sees of the ghost text in the active editor; empty if there is none. */
@@ -186,6 +205,9 @@ async function listen(page, { report, set, root, kept }) {
     focused: () => page().evaluate(() => document.activeElement?.closest(".monaco-editor[data-uri]") !== null),
     ghost: () => ghostOf(page()),
     status: () => texts(page().locator('.statusbar-item[id*="tabwright.status"]')),
+    bar: () => texts(page().locator(".statusbar-item")),
+    input: () => page().locator(".quick-input-widget:visible .quick-input-box input").inputValue({ timeout: 500 }),
+    fill: ({ text }) => page().locator(".quick-input-widget:visible .quick-input-box input").fill(text, { timeout: 500 }),
     menu: () => texts(page().locator(".suggest-widget.visible .monaco-list-row .label-name")),
     picks: () => texts(page().locator(".quick-input-widget:visible .monaco-list-row .label-name")),
     notices: () => texts(page().locator(".notification-list-item")),

@@ -1,10 +1,11 @@
 // The windows that are tested, by name: what each opens, with which settings, and what happens in it.
 
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { blockOnTheScreen, markOnTheScreen, planted } from "./copies.mjs";
 import * as onScreen from "./screen.mjs";
 import { openWindow, pause, TRACED } from "./window.mjs";
 
@@ -52,6 +53,24 @@ async function onPage(common, plan, steps) {
   }
 }
 
+/** The command of a shell script that has traced.mjs run a program of the server, and keep what passes in `folder`. */
+const tracing = ({ tools }, folder) => [tools.node, TRACED, folder].map((word) => `'${word}'`).join(" ");
+
+const script = (file, ...lines) => writeFileSync(file, ["#!/bin/sh", ...lines, ""].join("\n"), { mode: 0o755 });
+
+/** A Python that makes environments of which the server is traced, and does nothing else that another would not. */
+function tracedBase(file, common, folder) {
+  const traced = [
+    'case "$*" in',
+    `  "-I -m lsp_server"*) exec ${tracing(common, folder)} "\${0%/*}/untraced" "$@" ;;`,
+    '  *) exec "${0%/*}/untraced" "$@" ;;',
+    "esac",
+  ];
+  script(join(folder, "traced"), ...traced);
+  const made = `/bin/mv "$4/bin/python" "$4/bin/untraced" && /bin/cp '${join(folder, "traced")}' "$4/bin/python"`;
+  script(file, `'${common.basePython}' "$@" || exit`, `case "$2 $3" in "-m venv") ${made} ;; esac`);
+}
+
 const HOSTILE = {
   "tabwright.server.command": ["/bin/false"],
   "tabwright.server.python": "/bin/false",
@@ -68,14 +87,25 @@ export const windows = {
   "two folders": (common) =>
     inHost(common, { files: { "first/README.md": "# One\n", "second/README.md": "# Two\n" }, folders: ["first", "second"] }),
 
-  "the model that ships": (common) =>
-    onPage(common, { files: FILES, settings: { ...PATIENT, "tabwright.signals": true }, server: installed(common) }, {
-      "ghost text of the model that ships is on the screen, and Tab writes it": onScreen.suggestionsOnTheScreen,
-      "a suggestion is explained beside the file": onScreen.explanationOnTheScreen,
-      "the statistics count it, on a page without scripts, and say where they are off": onScreen.statisticsOnTheScreen,
-      "the model's card, licence and checksums are shown": onScreen.modelOnTheScreen,
-      "the walkthrough opens": onScreen.walkthroughOnTheScreen,
-    }),
+  "the model that ships": async (common) => {
+    const folder = planted(common.python);
+    const settings = { ...PATIENT, "tabwright.signals": true };
+    try {
+      await onPage(common, { files: FILES, settings, server: installed(common) }, {
+        "ghost text of the model that ships is on the screen, and Tab writes it": onScreen.suggestionsOnTheScreen,
+        "a suggestion is explained beside the file": onScreen.explanationOnTheScreen,
+        "the statistics count it, on a page without scripts, and say where they are off": onScreen.statisticsOnTheScreen,
+        "the model's card, licence and checksums are shown": onScreen.modelOnTheScreen,
+        "the walkthrough opens, and its first step is done": onScreen.walkthroughOnTheScreen,
+        "a copy of the training corpus is marked, for as long as it is on the screen": (screen, window) =>
+          markOnTheScreen(screen, window, folder),
+        "where such copies are blocked, nothing is on the screen": (screen, window) =>
+          blockOnTheScreen(screen, window, folder),
+      });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  },
 
   "a folder that is not trusted": (common) => {
     const files = { ...FILES, ".vscode/settings.json": JSON.stringify(HOSTILE) };
@@ -95,8 +125,7 @@ export const windows = {
     const choose = (path) => writeFileSync(chosen, path);
     const traced = join(folder, "env", "bin", "python"); // an environment, as far as anybody can tell
     mkdirSync(dirname(traced), { recursive: true });
-    const command = [common.tools.node, TRACED, folder, common.python].map((word) => `'${word}'`).join(" ");
-    writeFileSync(traced, `#!/bin/sh\nexec ${command} "$@"\n`, { mode: 0o755 });
+    script(traced, `exec ${tracing(common, folder)} '${common.python}' "$@"`);
     try {
       const vsce = createRequire(import.meta.url).resolve("@vscode/vsce/vsce");
       const pack = [vsce, "package", "--allow-missing-repository", "--skip-license", "--out", python];
@@ -115,10 +144,12 @@ export const windows = {
 
   "the first run": async (common) => {
     // A PATH with one Python, which does not have Tabwright.
-    const bin = mkdtempSync(join(tmpdir(), "tabwright-path-"));
-    symlinkSync(common.basePython, join(bin, "python3"));
+    const folder = mkdtempSync(join(tmpdir(), "tabwright-path-"));
+    const bin = join(folder, "bin");
+    mkdirSync(bin);
+    tracedBase(join(bin, "python3"), common, folder);
     const environment = { PATH: `${bin}:/usr/sbin:/sbin` };
-    const plan = { files: FILES, settings: PATIENT, environment };
+    const plan = { files: FILES, settings: PATIENT, environment, traces: folder };
     try {
       await onPage(common, plan, {
         "with nothing installed, it is offered, can be cancelled, and then works": (screen, window) => {
@@ -128,7 +159,7 @@ export const windows = {
         },
       });
     } finally {
-      rmSync(bin, { recursive: true });
+      rmSync(folder, { recursive: true });
     }
   },
 };

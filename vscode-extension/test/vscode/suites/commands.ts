@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import * as vscode from "vscode";
 import { ask } from "../bridge";
 import {
-  becomes, click, ghost, notice, notices, onlyServer, open, pause, press, says, servers, settings, silence, until,
+  becomes, click, ghost, notice, notices, onlyServer, open, pause, press, says, servers, settings, silence, type, until,
 } from "../editor";
 import { test } from "../harness";
 
@@ -29,6 +29,16 @@ export function commands(): void {
     await press("Alt+\\");
     assert.match(await ghost(), /return [ab] \+ [ab]/);
     await settings({ "tabwright.triggerMode": "automatic" });
+  });
+
+  test("who asks where there is nothing to suggest is told so, and who does not ask is not", async () => {
+    const nothing = async () => (await ask<string[]>("bar")).some((text) => /nothing to suggest here/.test(text));
+    await open("def add(a, b):|\n");
+    await press("Enter");
+    await pause(800);
+    assert.equal(await nothing(), false);
+    await run("completeHere");
+    await until(async () => (await nothing()) || undefined, "a word about it");
   });
 
   test("Show Several lists the suggestions, and the chosen one is inserted", async () => {
@@ -124,9 +134,21 @@ export function commands(): void {
     await press("Escape");
     await done;
     const known = [/off$/, /off for python/, /Complete here/, /several/, /Explain/, /Restart/, /log/, /settings/];
-    for (const words of [...known, /Statistics/, /About the model/]) {
+    for (const words of [...known, /Statistics/, /About the model/, /Whose code/]) {
       assert(picks.some((pick) => words.test(pick)), `${words} is not in ${picks}`);
     }
+  });
+
+  test("Complete Here of the menu asks in the editor that the menu was opened from", async () => {
+    await settings({ "tabwright.triggerMode": "invoked" });
+    await open(`${HEAD}\n    |\n`);
+    const done = run("menu");
+    await until(async () => ((await ask<string[]>("picks")).length > 0 ? true : undefined), "the menu");
+    await type("complete here");
+    await press("Enter");
+    await done;
+    assert.match(await ghost(), /return [ab] \+ [ab]/);
+    await settings({ "tabwright.triggerMode": "automatic" });
   });
 
   test("Restart replaces the server", async () => {

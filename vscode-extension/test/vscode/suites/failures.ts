@@ -22,6 +22,22 @@ async function program(script: string): Promise<string> {
   return file;
 }
 
+/** Names a file in the editor's dialog. */
+async function choose(file: string): Promise<void> {
+  await clear();
+  const done = vscode.commands.executeCommand("tabwright.choosePython");
+  const path = () => ask<string>("input").catch(() => "");
+  await until(async () => ((await path()).startsWith("/") ? true : undefined), "the dialog to name a folder");
+  await until(async () => {
+    if ((await path()) === file) return true;
+    await ask("fill", { text: file }); // it may not have come to rest
+    await pause(300);
+    return undefined;
+  }, "the path to be there");
+  await press("Enter");
+  await done;
+}
+
 async function backAgain(): Promise<void> {
   await ask("set", { more: {} });
   const command = () => vscode.workspace.getConfiguration("tabwright.server").get<string[]>("command", []);
@@ -86,6 +102,32 @@ export function failures(): void {
     const text = await notice(/does not have Tabwright installed/);
     assert.match(text, /Install/);
     assert.match(text, /Choose Python/);
+    await clear(); // who has closed the message finds its buttons in the menu
+    const done = vscode.commands.executeCommand("tabwright.menu");
+    const picks = await until(async () => {
+      const found = await ask<string[]>("picks");
+      return found.length > 0 ? found : undefined;
+    }, "the menu");
+    await press("Escape");
+    await done;
+    assert.deepEqual(picks.slice(0, 2), ["Install", "Choose Python"]);
+    await backAgain();
+  });
+
+  test("a Python that is chosen goes before a command, and chosen again it is tried again", async () => {
+    const words = vscode.workspace.getConfiguration("tabwright.server").get<string[]>("command", []);
+    const python = await program('echo "$0: No module named lsp_server" >&2; exit 1');
+    await settings({ "tabwright.server.command": ["/nowhere/tabwright"] });
+    await notice(/not an executable file/);
+    await choose(python);
+    await notice(/does not have Tabwright installed/);
+    await pause(1500);
+    const others = (await notices()).filter((one) => !/does not have Tabwright installed/.test(one));
+    assert.deepEqual(others, [], "nothing else was tried between the two settings");
+    assert.deepEqual(vscode.workspace.getConfiguration("tabwright.server").get("command"), []);
+    await writeFile(python, `#!/bin/sh\nexec ${words.map((word) => `'${word}'`).join(" ")} --stdio\n`);
+    await choose(python);
+    await says("ready");
     await backAgain();
   });
 

@@ -2,7 +2,7 @@
 
 import * as vscode from "vscode";
 import { ask } from "../bridge";
-import { becomes, ghost, open, press, silence, type, until } from "../editor";
+import { becomes, ghost, open, press, says, silence, type, until } from "../editor";
 import { test } from "../harness";
 
 const HEAD = "# fake: .open()\ncatalog = 1\n";
@@ -41,15 +41,17 @@ export function menus(): void {
     await ghost("return a + b");
   });
 
-  test("switched off in the editor, ghost text stays away", async () => {
+  test("switched off in the editor, ghost text stays away, and the status bar says so", async () => {
     const configuration = vscode.workspace.getConfiguration("editor");
     await configuration.update("inlineSuggest.enabled", false, vscode.ConfigurationTarget.Workspace);
     try {
       await open("# fake: return a + b\ndef add(a, b):|\n");
+      await says("off here");
       await press("Enter");
       await silence();
     } finally {
       await configuration.update("inlineSuggest.enabled", undefined, vscode.ConfigurationTarget.Workspace);
     }
+    await says("ready");
   });
 }
