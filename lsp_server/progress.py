@@ -63,7 +63,7 @@ class Progress:
             return
         begin = types.WorkDoneProgressBegin(title="Tabwright: reading the workspace", cancellable=False)
         shown.begin(bar, begin)
-        told = -1
+        told = 0  # that nothing is known yet is what the title says
         while (state := indexed()) is not None and not state.complete:
             if state.files != told:
                 told = state.files

@@ -223,6 +223,7 @@ class Workspace:
             if unknown := held - self._known.keys():
                 self._project.remove(unknown)
             log.debug("took over the index of %d files", len(self._known))
+            self._publish()  # they count from now on, however long it takes to look at each of them
 
     def _put_on_shelf(self) -> None:
         """Keep the index for the next start. Without room on the disk there is none, and that is all."""

@@ -631,6 +631,20 @@ def test_the_next_start_encodes_only_what_has_changed(
     assert len(encoded) == 2, "and what the second start found was kept as well"
 
 
+def test_what_was_taken_over_counts_while_it_is_looked_at_again(
+    tmp_path: Path, tokenizer: Tokenizer, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy machine that takes long, and the progress bar would say that there are no files."""
+    folder = tmp_path / "shop"
+    write(folder, cart="total = 1\n", order="x = 1\n")
+    begun(Project(LineEncoder(tokenizer)), folder, shelf=shelf).close()
+    known: list[int] = []
+    look = Workspace._look_through
+    monkeypatch.setattr(Workspace, "_look_through", lambda self: known.append(self.state.files) or look(self))
+    begun(Project(LineEncoder(tokenizer)), folder, shelf=shelf).close()
+    assert known == [2]
+
+
 def test_a_broken_index_and_a_full_disk_only_cost_time(
     tmp_path: Path, tokenizer: Tokenizer, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
