@@ -45,7 +45,7 @@ class Ask:
     file: PinnedFile
     hole: Hole
     truth: str
-    text: str
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

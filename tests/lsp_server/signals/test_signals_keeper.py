@@ -165,5 +165,5 @@ def test_what_is_not_open_is_nobodys_business(desk: Desk) -> None:
     desk.keeper.shown("u", place, None, [suggestion], invoked=False, asked=0.0, waited=0.0)
     desk.keeper.changed("u", document, [], "utf-16")
     desk.keeper.close()
-    assert desk.keeper.join(1)
+    assert desk.keeper.join(30)
     assert not desk.file.exists()

@@ -198,7 +198,7 @@ def test_who_cannot_delete_because_another_writes_is_told_so(
 def test_nothing_is_made_before_there_is_something_to_keep(file: Path) -> None:
     writer = Writer(file)
     writer.close()
-    assert writer.join(1)
+    assert writer.join(30)
     assert not file.parent.exists()
 
 
