@@ -22,6 +22,7 @@ test: check
 # the order that tests/conftest.py gives them: in xdist's own, those of few tests and many seconds come last.
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 check: export OMP_NUM_THREADS ?= 1
+check: export PYTHONDONTWRITEBYTECODE :=  # or each process that a test starts would compile the project anew
 check: lint
 	$(PYTEST) -q
 

@@ -9,7 +9,7 @@ export function modelPage(answer: unknown): string | undefined {
   const facts = [
     ["Licence", text("license") || "not told"],
     ["Folder", text("folder")],
-    ["Not whole", text("problem")],
+    ["Problem", text("problem")],
   ].filter(([, value]) => value !== "");
   const cell = (sum: unknown) => (typeof sum === "string" ? `\`${sum}\`` : "cannot be read");
   const rows = Object.entries(sums).map(([name, sum]) => `| \`${name}\` | ${cell(sum)} |`);
