@@ -41,7 +41,7 @@ test("a model of one's own without card or licence is told of all the same", () 
 
 test("what is wrong with a model is on its page, with the file that cannot be read", () => {
   const page = modelPage({ folder: "/m", problem: "model.onnx is missing", name: null, sha256: { "model.onnx": null } });
-  assert.match(page ?? "", /^# A model without a name\n\n.*- Not whole: model\.onnx is missing\n/s);
+  assert.match(page ?? "", /^# A model without a name\n\n.*- Problem: model\.onnx is missing\n/s);
   assert.match(page ?? "", /^\| `model\.onnx` \| cannot be read \|$/m);
 });
 
